@@ -1,0 +1,36 @@
+/*
+ * A message as it is on the wire: every line ends with CRLF, a line that begins with a dot has it
+ * doubled, and a line with a dot alone ends it (RFC 1939, section 3). Stored messages may have LF
+ * or CRLF, mixed; a CR that is not before LF is an ordinary octet.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/writer.h"
+
+struct wire {
+	uint64_t body_lines_left;	/* how many lines of the body may still be sent */
+	bool in_body;			/* the empty line after the header was seen */
+	bool line_start, after_cr;	/* what the last octet was */
+	bool line_empty;		/* nothing but the line end so far */
+};
+
+/* body_lines: TOP's second argument; UINT64_MAX for all. */
+void wire_begin(struct wire *, uint64_t body_lines);
+/* Writes a piece of the stored message. False: enough (TOP is satisfied, or the writer failed). */
+bool wire_put(struct wire *, struct writer *, const char *piece, size_t size);
+/* Ends the last line where it is not ended, and writes the final dot. */
+void wire_end(struct wire *, struct writer *);
+
+/* The size of a message on the wire, before dots are doubled, final line end included. */
+struct wire_size {
+	uint64_t octets;
+	bool line_start, after_cr;
+};
+
+void wire_size_begin(struct wire_size *);
+void wire_size_add(struct wire_size *, const char *piece, size_t size);
+uint64_t wire_size_end(struct wire_size *);
