@@ -1,7 +1,8 @@
 /*
  * A message as it is on the wire: every line ends with CRLF, a line that begins with a dot has it
  * doubled, and a line with a dot alone ends it (RFC 1939, section 3). Stored messages may have LF
- * or CRLF, mixed; a CR that is not before LF is an ordinary octet.
+ * or CRLF, mixed; a CR that is not before LF is an ordinary octet. A last line without an end gets
+ * one: that CRLF is transmitted, so it counts in the size too.
  */
 #pragma once
 
@@ -15,7 +16,7 @@ struct wire {
 	uint64_t body_lines_left;	/* how many lines of the body may still be sent */
 	bool in_body;			/* the empty line after the header was seen */
 	bool line_start, after_cr;	/* what the last octet was */
-	bool line_empty;		/* nothing but the line end so far */
+	uint8_t line_octets;		/* of the line so far, from earlier pieces; 2 means two or more */
 };
 
 /* body_lines: TOP's second argument; UINT64_MAX for all. */
@@ -33,4 +34,4 @@ struct wire_size {
 
 void wire_size_begin(struct wire_size *);
 void wire_size_add(struct wire_size *, const char *piece, size_t size);
-uint64_t wire_size_end(struct wire_size *);
+uint64_t wire_size_end(const struct wire_size *);
