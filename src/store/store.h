@@ -9,8 +9,7 @@
  * their numbers and sizes until store_close(). Should another program remove one meanwhile, reading
  * it fails with ERROR_GONE; no other message is ever handed out in its stead.
  *
- * What is durable: when store_remove() or store_append() return 0, a power failure no longer
- * changes the outcome.
+ * What is durable: when store_remove() returns 0, a power failure no longer changes the outcome.
  *
  * Threads: one store at a time in one thread; different stores do not disturb each other.
  */
@@ -24,11 +23,6 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-enum store_mode {
-	STORE_SESSION,		/* one reader, locked, with a snapshot; ERROR_BUSY if it is open */
-	STORE_DELIVERY,		/* many writers, append only */
-};
-
 struct message {
 	uint64_t size;		/* octets on the wire: each line end CRLF, the last line ended, no dot doubled */
 	const char *uidl;	/* RFC 1939, section 7: 1 to 70 characters 0x21-0x7E, never reused */
@@ -40,7 +34,8 @@ struct store {
 
 struct store_ops {
 	const char *scheme;	/* "maildir" in "maildir:/home/anna/Maildir" */
-	int (*open)(struct store **, const char *place, enum store_mode, struct error *);
+	/* path: the place without its scheme. ERROR_BUSY: another session has it open. */
+	int (*open)(struct store **, const char *path, struct error *);
 	const struct message *(*messages)(const struct store *, size_t *count);
 	/* Octets as they are stored, from offset; 0 at the end, like pread. */
 	ssize_t (*read)(struct store *, size_t index, uint64_t offset, void *buffer, size_t size,
@@ -50,15 +45,15 @@ struct store_ops {
 	 * could not be removed (the others are gone); one that has vanished already is removed.
 	 */
 	int (*remove)(struct store *, const bool marked[], struct error *);
-	int (*append)(struct store *, int message_descriptor, struct error *);
 	void (*close)(struct store *);
 };
 
 /* place: "scheme:rest". An unknown scheme is ERROR_PERMANENT. */
-int store_open(struct store **, const char *place, enum store_mode, struct error *);
+int store_open(struct store **, const char *place, struct error *);
+/* The path in a place, for the sandbox; NULL for an unknown scheme. */
+const char *store_path(const char *place);
 const struct message *store_messages(const struct store *, size_t *count);
 ssize_t store_read(struct store *, size_t index, uint64_t offset, void *buffer, size_t size,
     struct error *);
 int store_remove(struct store *, const bool marked[], struct error *);
-int store_append(struct store *, int message_descriptor, struct error *);
 void store_close(struct store *);

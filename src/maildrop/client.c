@@ -1,0 +1,346 @@
+/* A client from its handover to its end: see client.h. */
+
+#include "maildrop/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ipc/channel.h"
+#include "maildrop/client_list.h"
+
+#define HANDOVER_MILLISECONDS 30000	/* login has the client at hand: it is quick, or dead */
+#define WAIT_SLICE_MILLISECONDS 1000	/* how soon an interruption is noticed while writing */
+
+static void client_ready(struct source *, struct scratch *);
+
+static bool
+client_interrupted(const struct client *client)
+{
+	return atomic_load(&client->interruption) != SESSION_LIVES;
+}
+
+/* Waits, with another thread in the place of this one. */
+static int
+client_poll(struct client *client, short events, uint64_t milliseconds)
+{
+	struct pollfd poll_descriptor = { .fd = client->source.descriptor, .events = events };
+	int result;
+
+	if (client->clients == NULL)
+		return poll(&poll_descriptor, 1, (int)milliseconds);
+	pool_blocking_begin(client->clients->pool);
+	result = poll(&poll_descriptor, 1, (int)milliseconds);
+	pool_blocking_end(client->clients->pool);
+	return result;
+}
+
+/* Waits until the client takes more; false if it has taken nothing for too long, or must end. */
+static bool
+client_wait_writable(struct client *client)
+{
+	uint64_t deadline = clock_milliseconds() + client->rules->write_milliseconds;
+
+	while (!client_interrupted(client)) {
+		int result = client_poll(client, POLLOUT, WAIT_SLICE_MILLISECONDS);
+
+		if (result > 0)
+			return true;
+		if ((result < 0 && errno != EINTR) || clock_milliseconds() >= deadline) {
+			session_abort(&client->session, SESSION_STALLED);
+			return false;
+		}
+	}
+	return false;
+}
+
+static int
+client_write(void *context, const char *data, size_t size)
+{
+	struct client *client = context;
+
+	while (size > 0) {
+		ssize_t n = write(client->source.descriptor, data, size);
+
+		if (n >= 0) {
+			atomic_fetch_add(&client->session.octets_out, (uint64_t)n);
+			data += n;
+			size -= (size_t)n;
+		} else if (errno != EINTR &&
+		    (errno != EAGAIN || !client_wait_writable(client))) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Between a bad command and its answer. An interruption ends the wait by hanging up. */
+static void
+client_pause(void *context, uint64_t milliseconds)
+{
+	struct client *client = context;
+
+	if (writer_flush(&client->writer))
+		client_poll(client, 0, milliseconds);
+}
+
+static void
+client_log_end(const struct client *client)
+{
+	const struct session *s = &client->session;
+	size_t removed = s->end == SESSION_QUIT ? s->deleted_count : 0;
+
+	LOG(LOG_LEVEL_INFO, "session-end", LOG_SESSION(s->id), LOG_TEXT("user", client->user),
+	    LOG_TEXT("peer", client->peer), LOG_TEXT("reason", session_end_name(s->end)),
+	    LOG_NUMBER("retrieved", s->retrieved_count), LOG_NUMBER("deleted", removed),
+	    LOG_NUMBER("left", s->message_count - removed), LOG_NUMBER("octets_out", s->octets_out),
+	    LOG_NUMBER("milliseconds", clock_milliseconds() - client->began_milliseconds));
+}
+
+static void
+client_free(struct client *client)
+{
+	rules_release(client->rules);
+	free(client->place);
+	free(client->sasl);
+	free(client->line);
+	free(client);
+}
+
+static void
+client_end(struct client *client)
+{
+	struct clients *clients = client->clients;
+
+	session_abort(&client->session, client_interrupted(client)
+	        ? (enum session_end)atomic_load(&client->interruption)
+	        : SESSION_DISCONNECTED);
+	session_close(&client->session);
+	pool_forget(clients->pool, &client->source);
+	client_log_end(client);
+	clients_remove(clients, client);
+	close(client->source.descriptor);
+	client_free(client);
+}
+
+/* Parks it until the next octet; nothing of a thread's memory stays behind. */
+static void
+client_park(struct client *client, uint64_t milliseconds)
+{
+	clients_wait(client->clients, client, milliseconds);
+	if (pool_arm(client->clients->pool, &client->source) != 0)
+		client_end(client);
+}
+
+/* Keeps the start of a line until the rest comes: at most LINE_OCTETS_MAX octets. */
+static int
+client_keep(struct client *client, const char *input, size_t size)
+{
+	free(client->line);
+	client->line = NULL;
+	client->line_size = 0;
+	if (size == 0)
+		return 0;
+	client->line = malloc(size);
+	if (client->line == NULL)
+		return -1;
+	memcpy(client->line, input, size);
+	client->line_size = size;
+	return 0;
+}
+
+/* Runs what is complete in scratch->input[0 .. size), answers in one piece, keeps the rest. */
+static int
+client_serve(struct client *client, struct scratch *scratch, size_t size)
+{
+	struct session *s = &client->session;
+	size_t done = session_input(s, scratch->input, size);
+
+	if (!writer_flush(&client->writer) || s->state == SESSION_OVER)
+		return -1;
+	return client_keep(client, scratch->input + done, size - done);
+}
+
+static void
+client_lend(struct client *client, struct scratch *scratch)
+{
+	writer_init(&client->writer, scratch->output, sizeof(scratch->output), client_write, client);
+	client->session.out = &client->writer;
+	client->session.scratch = scratch;
+}
+
+/* The session's descriptor changes from auth's pair to the client's own socket. */
+static void
+client_take_socket(struct client *client, int socket)
+{
+	struct clients *clients = client->clients;
+	int stream = client->source.descriptor;
+
+	pool_forget(clients->pool, &client->source);
+	pthread_mutex_lock(&clients->lock);
+	client->source.descriptor = socket;
+	pthread_mutex_unlock(&clients->lock);
+	close(stream);
+}
+
+static void
+client_open(struct client *client, const struct ipc_handover *handover, struct scratch *scratch,
+    size_t early_size)
+{
+	struct session *s = &client->session;
+
+	client->sasl = strdup(handover->sasl);
+	s->rules = client->rules;
+	s->capabilities = (struct capabilities){ .stls = handover->stls, .user = handover->user,
+		.sasl = client->sasl != NULL ? client->sasl : "",
+		.implementation = client->rules->implementation };
+	s->pause = client_pause;
+	s->context = client;
+	client_lend(client, scratch);
+	session_open(s, client->place);
+	free(client->place);
+	client->place = NULL;
+	if (client_serve(client, scratch, early_size) != 0)
+		client_end(client);
+	else
+		client_park(client, client->rules->idle_milliseconds);
+}
+
+static void
+client_handover(struct client *client, struct scratch *scratch)
+{
+	struct ipc_handover handover;
+	struct error error;
+	size_t early_size;
+	int socket, result;
+
+	result = handover_receive(client->source.descriptor, &handover, &socket, scratch->input,
+	    &early_size, &error);
+	if (result == 0) {
+		client_park(client, HANDOVER_MILLISECONDS);
+		return;
+	}
+	if (result < 0) {
+		LOG(LOG_LEVEL_INFO, "handover-failed", LOG_SESSION(client->session.id),
+		    LOG_REASON(&error));
+		client_end(client);
+		return;
+	}
+	if (socket >= 0)
+		client_take_socket(client, socket);
+	client_open(client, &handover, scratch, early_size);
+}
+
+static void
+client_talk(struct client *client, struct scratch *scratch)
+{
+	ssize_t n;
+
+	if (client->line_size > 0)
+		memcpy(scratch->input, client->line, client->line_size);
+	n = read(client->source.descriptor, scratch->input + client->line_size,
+	    sizeof(scratch->input) - client->line_size);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		client_park(client, client->rules->idle_milliseconds);
+		return;
+	}
+	client_lend(client, scratch);
+	if (n <= 0 || client_interrupted(client) ||
+	    client_serve(client, scratch, client->line_size + (size_t)n) != 0)
+		client_end(client);
+	else
+		client_park(client, client->rules->idle_milliseconds);
+}
+
+static void
+client_ready(struct source *source, struct scratch *scratch)
+{
+	struct client *client = (struct client *)source;
+
+	clients_run(client->clients, client);
+	if (client_interrupted(client))
+		client_end(client);
+	else if (client->place != NULL)
+		client_handover(client, scratch);
+	else
+		client_talk(client, scratch);
+}
+
+static struct client *
+client_new(uint64_t session, const char *user, const char *peer, const char *place)
+{
+	size_t user_size = strlen(user) + 1, peer_size = strlen(peer) + 1;
+	struct client *client = calloc(1, sizeof(*client) + user_size + peer_size);
+
+	if (client == NULL)
+		return NULL;
+	memcpy(client->user, user, user_size);
+	client->peer = client->user + user_size;
+	memcpy(client->peer, peer, peer_size);
+	client->session.id = session;
+	client->began_milliseconds = clock_milliseconds();
+	client->place = strdup(place);
+	if (client->place == NULL) {
+		free(client);
+		return NULL;
+	}
+	return client;
+}
+
+int
+client_begin(struct clients *clients, const struct ipc_open *open, int stream, struct rules *rules,
+    struct error *error)
+{
+	struct client *client = client_new(open->session, open->user, open->peer, open->place);
+
+	if (client == NULL) {
+		close(stream);
+		rules_release(rules);
+		return error_set(error, ERROR_TEMPORARY, "no memory for a session");
+	}
+	client->clients = clients;
+	client->rules = rules;
+	client->source = (struct source){ .descriptor = stream, .ready = client_ready };
+	clients_put(clients, client);
+	client_park(client, HANDOVER_MILLISECONDS);
+	return 0;
+}
+
+int
+client_run_by_hand(const char *place, const struct rules *rules, int input, int output)
+{
+	struct scratch *scratch = malloc(sizeof(*scratch));
+	struct client *client = client_new(1, "by-hand", "-", place);
+	ssize_t n;
+	int result = -1;
+
+	if (scratch == NULL || client == NULL) {
+		free(scratch);
+		return -1;
+	}
+	client->rules = rules_reference((struct rules *)rules);
+	client->source.descriptor = output;
+	client->session.rules = rules;
+	client->session.capabilities = (struct capabilities){ .sasl = "",
+		.implementation = rules->implementation };
+	client->session.pause = client_pause;
+	client->session.context = client;
+	client_lend(client, scratch);
+	session_open(&client->session, place);
+	while (writer_flush(&client->writer) && client->session.state != SESSION_OVER) {
+		memcpy(scratch->input, client->line != NULL ? client->line : "", client->line_size);
+		n = read(input, scratch->input + client->line_size,
+		    sizeof(scratch->input) - client->line_size);
+		if (n <= 0 || client_serve(client, scratch, client->line_size + (size_t)n) != 0)
+			break;
+	}
+	result = client->session.end == SESSION_QUIT ? 0 : -1;
+	session_close(&client->session);
+	client_free(client);
+	free(scratch);
+	return result;
+}

@@ -1,0 +1,44 @@
+/*
+ * A client of this process: the descriptor that auth made for it, then (in clear text) the client's
+ * own socket, and the session that is talked over it. Also the list of all clients, through which
+ * other threads count them, end them and watch their time.
+ *
+ * Only the thread that runs the source touches a client. Others may, under the list's lock, say why
+ * it should end and shut its descriptor down, which wakes it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "ipc/messages.h"
+#include "maildrop/pool.h"
+#include "maildrop/rules.h"
+#include "maildrop/session.h"
+
+struct clients;
+
+/* A client's end may be the last before the process leaves: see clients_leave(). */
+struct clients *clients_new(struct pool *);
+
+/* Takes ownership of stream, whose other end login gets; takes over one reference to the rules. */
+int client_begin(struct clients *, const struct ipc_open *, int stream, struct rules *,
+    struct error *);
+/* A session on two descriptors, until its end; 0, or -1 if it did not come to a good one. */
+int client_run_by_hand(const char *place, const struct rules *, int input, int output);
+
+/* Ends those whose client has been silent for too long. */
+void clients_expire(struct clients *);
+/* Ends that session, or if it is 0 all of the user, without UPDATE; returns how many. */
+size_t clients_kick(struct clients *, uint64_t session, const char *user);
+size_t clients_count(struct clients *);
+/*
+ * No client is to begin any more; those that wait end, commands that run are finished. The process
+ * exits with the last one, at once if there is none.
+ */
+void clients_leave(struct clients *, enum session_end);
+/* Calls report for each session that is open. */
+void clients_report(struct clients *, void (*report)(void *context, const struct ipc_row *),
+    void *context);

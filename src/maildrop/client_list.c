@@ -1,0 +1,159 @@
+/* The list of clients: see client.h. */
+
+#include "maildrop/client_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+struct clients *
+clients_new(struct pool *pool)
+{
+	struct clients *clients = calloc(1, sizeof(*clients));
+
+	if (clients == NULL)
+		return NULL;
+	clients->pool = pool;
+	pthread_mutex_init(&clients->lock, NULL);
+	return clients;
+}
+
+void
+clients_put(struct clients *clients, struct client *client)
+{
+	pthread_mutex_lock(&clients->lock);
+	client->next = clients->first;
+	if (client->next != NULL)
+		client->next->previous = client;
+	clients->first = client;
+	clients->count++;
+	pthread_mutex_unlock(&clients->lock);
+}
+
+void
+clients_remove(struct clients *clients, struct client *client)
+{
+	bool last;
+
+	pthread_mutex_lock(&clients->lock);
+	if (client->next != NULL)
+		client->next->previous = client->previous;
+	if (client->previous != NULL)
+		client->previous->next = client->next;
+	else
+		clients->first = client->next;
+	clients->count--;
+	last = clients->leaving && clients->count == 0;
+	pthread_mutex_unlock(&clients->lock);
+	if (last)
+		_exit(0);
+}
+
+void
+clients_wait(struct clients *clients, struct client *client, uint64_t milliseconds)
+{
+	pthread_mutex_lock(&clients->lock);
+	client->waiting = true;
+	client->deadline_milliseconds = clock_milliseconds() + milliseconds;
+	pthread_mutex_unlock(&clients->lock);
+}
+
+void
+clients_run(struct clients *clients, struct client *client)
+{
+	pthread_mutex_lock(&clients->lock);
+	client->waiting = false;
+	pthread_mutex_unlock(&clients->lock);
+}
+
+/* The lock is held, so the descriptor is the client's. Its thread finds the reason. */
+static void
+client_interrupt(struct client *client, enum session_end end, int how)
+{
+	int none = SESSION_LIVES;
+
+	atomic_compare_exchange_strong(&client->interruption, &none, (int)end);
+	shutdown(client->source.descriptor, how);
+}
+
+void
+clients_expire(struct clients *clients)
+{
+	uint64_t now = clock_milliseconds();
+
+	pthread_mutex_lock(&clients->lock);
+	for (struct client *client = clients->first; client != NULL; client = client->next)
+		if (client->waiting && client->deadline_milliseconds <= now)
+			client_interrupt(client, SESSION_TIMEOUT, SHUT_RDWR);
+	pthread_mutex_unlock(&clients->lock);
+}
+
+size_t
+clients_kick(struct clients *clients, uint64_t session, const char *user)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&clients->lock);
+	for (struct client *client = clients->first; client != NULL; client = client->next) {
+		if (session != 0 ? client->session.id != session : strcmp(client->user, user) != 0)
+			continue;
+		client_interrupt(client, SESSION_KICKED, SHUT_RDWR);
+		count++;
+	}
+	pthread_mutex_unlock(&clients->lock);
+	return count;
+}
+
+size_t
+clients_count(struct clients *clients)
+{
+	size_t count;
+
+	pthread_mutex_lock(&clients->lock);
+	count = clients->count;
+	pthread_mutex_unlock(&clients->lock);
+	return count;
+}
+
+void
+clients_leave(struct clients *clients, enum session_end end)
+{
+	bool last;
+
+	pthread_mutex_lock(&clients->lock);
+	clients->leaving = true;
+	/* Reading ends; a command that runs may still answer. */
+	for (struct client *client = clients->first; client != NULL; client = client->next)
+		if (end != SESSION_LIVES)
+			client_interrupt(client, end, SHUT_RD);
+	last = clients->count == 0;
+	pthread_mutex_unlock(&clients->lock);
+	if (last)
+		_exit(0);
+}
+
+void
+clients_report(struct clients *clients, void (*report)(void *context, const struct ipc_row *),
+    void *context)
+{
+	uint64_t now = clock_milliseconds();
+
+	pthread_mutex_lock(&clients->lock);
+	for (const struct client *client = clients->first; client != NULL; client = client->next) {
+		struct ipc_row row;
+
+		memset(&row, 0, sizeof(row));
+		row.session = client->session.id;
+		row.number = (now - client->began_milliseconds) / 1000;
+		row.retrieved = atomic_load(&client->session.retrieved_count);
+		row.deleted = atomic_load(&client->session.marked_count);
+		row.octets_out = atomic_load(&client->session.octets_out);
+		strncpy(row.name, client->user, sizeof(row.name) - 1);
+		strncpy(row.peer, client->peer, sizeof(row.peer) - 1);
+		report(context, &row);
+	}
+	pthread_mutex_unlock(&clients->lock);
+}

@@ -1,0 +1,41 @@
+/* The inside of a client, for client.c and client_list.c alone. */
+#pragma once
+
+#include <pthread.h>
+
+#include "maildrop/client.h"
+
+struct client {
+	struct source source;		/* first: the two share their address */
+	struct clients *clients;
+	struct client *next, *previous;
+	struct rules *rules;
+	struct session session;
+	struct writer writer;
+	atomic_int interruption;	/* enum session_end, from another thread */
+	bool waiting;			/* guarded by the list: parked, nothing runs */
+	uint64_t deadline_milliseconds;	/* guarded by the list: while waiting */
+	uint64_t began_milliseconds;
+	char *place;			/* NULL once the session is open */
+	char *sasl;			/* as announced */
+	char *line;			/* the start of a line that is not complete */
+	size_t line_size;
+	char *peer;			/* behind user, in the same block */
+	char user[];
+};
+
+struct clients {
+	struct pool *pool;
+	pthread_mutex_t lock;
+	struct client *first;
+	size_t count;
+	bool leaving;
+};
+
+void clients_put(struct clients *, struct client *);
+/* Takes it out; exits the process if it was the last and the process is leaving. */
+void clients_remove(struct clients *, struct client *);
+/* Parks it: from now on it may be interrupted by the clock. */
+void clients_wait(struct clients *, struct client *, uint64_t milliseconds);
+/* Its thread runs again. */
+void clients_run(struct clients *, struct client *);

@@ -1,0 +1,238 @@
+/*
+ * The TRANSACTION state (RFC 1939, section 5): one function per command.
+ *
+ * session_line() has checked the arguments against the table: when a command runs, index names a
+ * message that exists and is not deleted, if the command takes one.
+ */
+
+#include "maildrop/commands.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "mail/wire.h"
+#include "pop3/reply.h"
+
+/* Sends what was read first, then the rest of the message. */
+static void
+message_send(struct session *s, size_t index, uint64_t body_lines, ssize_t n)
+{
+	struct error error;
+	struct wire wire;
+	uint64_t offset = 0;
+
+	wire_begin(&wire, body_lines);
+	while (n > 0 && wire_put(&wire, s->out, s->scratch->chunk, (size_t)n)) {
+		offset += (uint64_t)n;
+		n = store_read(s->store, index, offset, s->scratch->chunk, sizeof(s->scratch->chunk),
+		    &error);
+	}
+	if (n < 0) {
+		/*
+		 * The +OK is on its way and cannot be taken back. A final dot would say that the
+		 * message is whole, and the client might delete it: hang up.
+		 */
+		LOG(LOG_LEVEL_ERROR, "read-failed", LOG_SESSION(s->id), LOG_NUMBER("message", index + 1),
+		    LOG_REASON(&error));
+		session_abort(s, SESSION_READ_FAILED);
+		return;
+	}
+	wire_end(&wire, s->out);
+}
+
+/* Reads the first piece before +OK is said: a message that has vanished can still be refused. */
+static bool
+message_first(struct session *s, size_t index, ssize_t *n)
+{
+	struct error error;
+
+	*n = store_read(s->store, index, 0, s->scratch->chunk, sizeof(s->scratch->chunk), &error);
+	if (*n >= 0)
+		return true;
+	LOG(LOG_LEVEL_WARNING, "read-failed", LOG_SESSION(s->id), LOG_NUMBER("message", index + 1),
+	    LOG_REASON(&error));
+	reply_failure(s->out, error.kind, error.kind == ERROR_GONE ? "the message is no longer there"
+	                                                           : "the message cannot be read");
+	return false;
+}
+
+static void
+message_accessed(struct session *s, size_t index)
+{
+	if (index + 1 > s->highest)
+		s->highest = index + 1;
+}
+
+static void
+cmd_retr(struct session *s, const struct request *request, size_t index)
+{
+	ssize_t n;
+
+	(void)request;
+	if (!message_first(s, index, &n))
+		return;
+	message_accessed(s, index);
+	reply_ok(s->out, "%" PRIu64 " octets", s->messages[index].size);
+	message_send(s, index, UINT64_MAX, n);
+	if (s->state == SESSION_TRANSACTION && !s->out->failed)
+		atomic_fetch_add(&s->retrieved_count, 1);
+}
+
+static void
+cmd_top(struct session *s, const struct request *request, size_t index)
+{
+	ssize_t n;
+
+	if (!message_first(s, index, &n))
+		return;
+	reply_ok(s->out, "top of message follows");
+	message_send(s, index, request->lines, n);
+}
+
+static void
+cmd_dele(struct session *s, const struct request *request, size_t index)
+{
+	(void)request;
+	if (s->deleted == NULL)
+		s->deleted = calloc(s->message_count, sizeof(*s->deleted));
+	if (s->deleted == NULL) {
+		reply_failure(s->out, ERROR_TEMPORARY, "no memory to mark a message");
+		return;
+	}
+	s->deleted[index] = true;
+	s->deleted_count++;
+	atomic_store(&s->marked_count, s->deleted_count);
+	message_accessed(s, index);
+	reply_ok(s->out, "message %zu deleted", index + 1);
+}
+
+static void
+cmd_rset(struct session *s, const struct request *request, size_t index)
+{
+	(void)request;
+	(void)index;
+	free(s->deleted);
+	s->deleted = NULL;
+	s->deleted_count = 0;
+	atomic_store(&s->marked_count, 0);
+	s->highest = 0;		/* RFC 1460, section 4 */
+	reply_ok(s->out, "nothing is deleted");
+}
+
+static void
+cmd_stat(struct session *s, const struct request *request, size_t index)
+{
+	uint64_t size = 0;
+
+	(void)request;
+	(void)index;
+	for (size_t i = 0; i < s->message_count; i++)
+		if (!session_is_deleted(s, i))
+			size += s->messages[i].size;
+	reply_ok(s->out, "%zu %" PRIu64, s->message_count - s->deleted_count, size);
+}
+
+static void
+cmd_list(struct session *s, const struct request *request, size_t index)
+{
+	if (!request->all) {
+		reply_ok(s->out, "%zu %" PRIu64, index + 1, s->messages[index].size);
+		return;
+	}
+	reply_ok(s->out, "sizes follow");
+	for (size_t i = 0; i < s->message_count && !s->out->failed; i++)
+		if (!session_is_deleted(s, i))
+			writer_printf(s->out, "%zu %" PRIu64 "\r\n", i + 1, s->messages[i].size);
+	writer_text(s->out, ".\r\n");
+}
+
+static void
+cmd_uidl(struct session *s, const struct request *request, size_t index)
+{
+	if (!request->all) {
+		reply_ok(s->out, "%zu %s", index + 1, s->messages[index].uidl);
+		return;
+	}
+	reply_ok(s->out, "identifiers follow");
+	for (size_t i = 0; i < s->message_count && !s->out->failed; i++)
+		if (!session_is_deleted(s, i))
+			writer_printf(s->out, "%zu %s\r\n", i + 1, s->messages[i].uidl);
+	writer_text(s->out, ".\r\n");
+}
+
+/* RFC 1460, section 4. */
+static void
+cmd_last(struct session *s, const struct request *request, size_t index)
+{
+	(void)request;
+	(void)index;
+	reply_ok(s->out, "%" PRIu64, s->highest);
+}
+
+static bool
+last_enabled(const struct rules *rules)
+{
+	return rules->last;
+}
+
+static void
+cmd_noop(struct session *s, const struct request *request, size_t index)
+{
+	(void)request;
+	(void)index;
+	reply_ok(s->out, "still here");
+}
+
+/* RFC 2449, section 5. */
+static void
+cmd_capa(struct session *s, const struct request *request, size_t index)
+{
+	(void)request;
+	(void)index;
+	capabilities_write(s->out, &s->capabilities);
+}
+
+static void
+cmd_quit(struct session *s, const struct request *request, size_t index)
+{
+	(void)request;
+	(void)index;
+	s->state = SESSION_UPDATE;	/* session_update() removes, then replies */
+}
+
+static const struct command commands[] = {
+	{ "CAPA", ARGS_NONE,              cmd_capa, NULL         },
+	{ "DELE", ARGS_MESSAGE,           cmd_dele, NULL         },
+	{ "LAST", ARGS_NONE,              cmd_last, last_enabled },
+	{ "LIST", ARGS_MAYBE_MESSAGE,     cmd_list, NULL         },
+	{ "NOOP", ARGS_NONE,              cmd_noop, NULL         },
+	{ "QUIT", ARGS_NONE,              cmd_quit, NULL         },
+	{ "RETR", ARGS_MESSAGE,           cmd_retr, NULL         },
+	{ "RSET", ARGS_NONE,              cmd_rset, NULL         },
+	{ "STAT", ARGS_NONE,              cmd_stat, NULL         },
+	{ "TOP",  ARGS_MESSAGE_AND_LINES, cmd_top,  NULL         },
+	{ "UIDL", ARGS_MAYBE_MESSAGE,     cmd_uidl, NULL         },
+};
+
+const struct command *
+command_find(const char *keyword, const struct rules *rules)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(commands[i].keyword, keyword) == 0)
+			return commands[i].enabled == NULL || commands[i].enabled(rules) ? &commands[i]
+			                                                                 : NULL;
+	return NULL;
+}
+
+const char *
+command_problem(const char *keyword)
+{
+	static const char *const authorization[] = { "APOP", "AUTH", "PASS", "STLS", "USER" };
+
+	for (size_t i = 0; i < sizeof(authorization) / sizeof(authorization[0]); i++)
+		if (strcmp(authorization[i], keyword) == 0)
+			return "you have logged in already";
+	return "unknown command";
+}

@@ -1,0 +1,47 @@
+/*
+ * Threads that wait together in one epoll and run what is ready.
+ *
+ * A source is armed for one event; whichever thread gets it runs its function, and nobody else
+ * touches the source until it is armed again. A session therefore needs no lock of its own, and
+ * holds a thread only while it has something to do. Where a session must wait in the middle of a
+ * command (a client that reads slowly), it says so with pool_blocking_begin(), and another thread
+ * takes its place in the epoll: nobody else has to wait for it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* What a thread lends to the source it runs: large buffers that a parked session must not hold. */
+struct scratch {
+	char input[8 * 1024];
+	char chunk[32 * 1024];
+	char output[32 * 1024];
+};
+
+struct pool;
+
+struct source {
+	int descriptor;
+	bool added;		/* the pool's */
+	/* Runs in a thread of the pool. Arms the source again, or forgets it. */
+	void (*ready)(struct source *, struct scratch *);
+};
+
+/* Starts thread_count threads; never more than thread_count_max with those that take a place. */
+int pool_new(struct pool **, size_t thread_count, size_t thread_count_max, struct error *);
+/*
+ * Arms a source for its next event; from then on another thread may be running it already. Its
+ * descriptor must stay open until pool_forget(). -1: the kernel has no room for a new source.
+ */
+int pool_arm(struct pool *, struct source *);
+/* Takes a descriptor out; the caller is the source's current thread. */
+void pool_forget(struct pool *, struct source *);
+/* The calling thread is about to wait for something slow, and has done so. */
+void pool_blocking_begin(struct pool *);
+void pool_blocking_end(struct pool *);
+/* Puts the calling thread to work until the process ends. */
+void pool_work(struct pool *);

@@ -1,0 +1,349 @@
+/* See service.h. */
+
+#include "maildrop/service.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "ipc/channel.h"
+#include "maildrop/client.h"
+#include "maildrop/pool.h"
+#include "maildrop/rules.h"
+
+#define TICK_SECONDS 5
+
+struct service {
+	struct source control_source, auth_source, clock_source;
+	struct ipc_channel control, auth;
+	struct pool *pool;
+	struct clients *clients;
+	pthread_mutex_t auth_lock;	/* control may replace the channel while auth's source runs */
+	pthread_mutex_t rules_lock;
+	struct rules *rules;
+	atomic_uint_fast64_t idle_milliseconds;
+	atomic_uint_fast64_t used_milliseconds;	/* when a client was last here */
+	atomic_bool retiring;			/* no new clients: auth finds its channel closed */
+};
+
+static struct service service = {
+	.auth_lock = PTHREAD_MUTEX_INITIALIZER,
+	.rules_lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+typedef void (*message_handler)(struct ipc_message *);
+
+static struct rules *
+rules_now(void)
+{
+	struct rules *rules;
+
+	pthread_mutex_lock(&service.rules_lock);
+	rules = rules_reference(service.rules);
+	pthread_mutex_unlock(&service.rules_lock);
+	return rules;
+}
+
+static int
+settings_take(int memfd, struct error *error)
+{
+	struct config *config = malloc(sizeof(*config));
+	struct rules *rules, *old;
+
+	if (config == NULL)
+		return error_set(error, ERROR_TEMPORARY, "no memory for the settings");
+	if (config_from_memfd(config, memfd, error) != 0) {
+		free(config);
+		return -1;
+	}
+	rules = rules_new(config);
+	log_level_set((enum log_level)config->log_level);
+	service.idle_milliseconds = config->maildrop_idle_seconds * 1000;
+	free(config);
+	if (rules == NULL)
+		return error_set(error, ERROR_TEMPORARY, "no memory for the settings");
+	pthread_mutex_lock(&service.rules_lock);
+	old = service.rules;
+	service.rules = rules;
+	pthread_mutex_unlock(&service.rules_lock);
+	rules_release(old);
+	return 0;
+}
+
+static void
+send_to_parent(enum ipc_type type, const void *body)
+{
+	struct error error;
+
+	if (channel_send(&service.control, type, body, -1, &error) != 0)
+		LOG(LOG_LEVEL_WARNING, "message-not-sent", LOG_REASON(&error));
+}
+
+static void
+on_settings(struct ipc_message *message)
+{
+	struct error error;
+	bool first = service.rules == NULL;
+
+	if (settings_take(message->descriptor, &error) != 0)
+		LOG(LOG_LEVEL_ERROR, "settings-refused", LOG_REASON(&error));
+	else if (first)
+		send_to_parent(IPC_READY, NULL);
+	close(message->descriptor);
+}
+
+static void
+on_log(struct ipc_message *message)
+{
+	log_descriptor_set(message->descriptor, (enum log_form)message->body.log.form);
+}
+
+/* auth has begun anew: its channel replaces the old one. */
+static void
+on_channel(struct ipc_message *message)
+{
+	pthread_mutex_lock(&service.auth_lock);
+	pool_forget(service.pool, &service.auth_source);
+	channel_close(&service.auth);
+	channel_open(&service.auth, message->descriptor, IPC_MAILDROP, IPC_AUTH);
+	service.auth_source.descriptor = message->descriptor;
+	service.retiring = false;
+	pool_arm(service.pool, &service.auth_source);
+	pthread_mutex_unlock(&service.auth_lock);
+}
+
+static void
+on_stop(struct ipc_message *message)
+{
+	(void)message;
+	clients_leave(service.clients, SESSION_STOPPED);
+}
+
+static void
+report_row(void *context, const struct ipc_row *row)
+{
+	struct ipc_row numbered = *row;
+
+	numbered.ticket = *(const uint32_t *)context;
+	send_to_parent(IPC_ROW, &numbered);
+}
+
+static void
+on_report(struct ipc_message *message)
+{
+	struct ipc_report_end end = { .ticket = message->body.report.ticket };
+	struct ipc_row row;
+
+	if (message->body.report.kind == IPC_REPORT_SESSIONS) {
+		clients_report(service.clients, report_row, &end.ticket);
+	} else {
+		memset(&row, 0, sizeof(row));
+		row.number = clients_count(service.clients);
+		strcpy(row.name, "sessions");
+		report_row(&end.ticket, &row);
+	}
+	send_to_parent(IPC_REPORT_END, &end);
+}
+
+static void
+on_kick(struct ipc_message *message)
+{
+	const struct ipc_kick *kick = &message->body.kick;
+	struct ipc_report_end end = { .ticket = kick->ticket };
+
+	end.number = clients_kick(service.clients, kick->session, kick->user);
+	send_to_parent(IPC_REPORT_END, &end);
+}
+
+static void
+on_open(struct ipc_message *message)
+{
+	struct error error;
+
+	service.used_milliseconds = clock_milliseconds();
+	if (client_begin(service.clients, &message->body.open, message->descriptor, rules_now(),
+	        &error) != 0)
+		LOG(LOG_LEVEL_ERROR, "session-not-begun", LOG_SESSION(message->body.open.session),
+		    LOG_REASON(&error));
+}
+
+static const message_handler handlers[IPC_TYPE_COUNT] = {
+	[IPC_SETTINGS] = on_settings,
+	[IPC_LOG] = on_log,
+	[IPC_CHANNEL] = on_channel,
+	[IPC_STOP] = on_stop,
+	[IPC_REPORT] = on_report,
+	[IPC_KICK] = on_kick,
+	[IPC_OPEN] = on_open,
+};
+
+/* 0: nothing more for now; -1: the other end has gone. */
+static int
+channel_serve(struct ipc_channel *channel)
+{
+	struct ipc_message message;
+	struct error error;
+	int result;
+
+	while ((result = channel_receive(channel, &message, &error)) > 0)
+		if (handlers[message.type] != NULL)
+			handlers[message.type](&message);
+	if (result < 0 && error.kind == ERROR_PROTOCOL)
+		LOG(LOG_LEVEL_ERROR, "message-refused", LOG_REASON(&error));
+	return result;
+}
+
+/* A long report may not fit into the socket at once. */
+static void
+channel_drain(struct ipc_channel *channel)
+{
+	struct error error;
+
+	while (channel_wants_write(channel)) {
+		struct pollfd poll_descriptor = { .fd = channel->descriptor, .events = POLLOUT };
+
+		pool_blocking_begin(service.pool);
+		poll(&poll_descriptor, 1, -1);
+		pool_blocking_end(service.pool);
+		if (channel_flush(channel, &error) != 0)
+			return;
+	}
+}
+
+static void
+control_ready(struct source *source, struct scratch *scratch)
+{
+	(void)scratch;
+	if (channel_serve(&service.control) != 0) {
+		/* Without a parent nobody can send a client here: finish what runs. */
+		LOG(LOG_LEVEL_ERROR, "parent-gone");
+		clients_leave(service.clients, SESSION_STOPPED);
+		return;
+	}
+	channel_drain(&service.control);
+	pool_arm(service.pool, source);
+}
+
+static void
+auth_ready(struct source *source, struct scratch *scratch)
+{
+	bool gone;
+
+	(void)scratch;
+	pthread_mutex_lock(&service.auth_lock);
+	gone = channel_serve(&service.auth) != 0;
+	if (gone)
+		pool_forget(service.pool, source);
+	else
+		pool_arm(service.pool, source);
+	pthread_mutex_unlock(&service.auth_lock);
+	/* Either auth died, and parent will send a new channel, or all that came before is served. */
+	if (gone && service.retiring)
+		clients_leave(service.clients, SESSION_LIVES);
+}
+
+/*
+ * Nobody has been here for long: close the door first, then look whether somebody came in
+ * meanwhile. auth finds the channel closed and asks for a new process when it needs one.
+ */
+static void
+retire(void)
+{
+	if (service.retiring || service.rules == NULL || service.auth_source.descriptor < 0)
+		return;
+	service.retiring = true;
+	shutdown(service.auth_source.descriptor, SHUT_RD);
+}
+
+static void
+clock_ready(struct source *source, struct scratch *scratch)
+{
+	uint64_t ticks, now = clock_milliseconds();
+
+	(void)scratch;
+	(void)!read(source->descriptor, &ticks, sizeof(ticks));
+	clients_expire(service.clients);
+	if (clients_count(service.clients) > 0)
+		service.used_milliseconds = now;
+	else if (now - service.used_milliseconds >= service.idle_milliseconds)
+		retire();
+	pool_arm(service.pool, source);
+}
+
+static int
+clock_begin(struct error *error)
+{
+	const struct itimerspec tick = { .it_interval.tv_sec = TICK_SECONDS,
+		.it_value.tv_sec = TICK_SECONDS };
+	int clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	if (clock < 0 || timerfd_settime(clock, 0, &tick, NULL) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot start a clock");
+	service.clock_source = (struct source){ .descriptor = clock, .ready = clock_ready };
+	return pool_arm(service.pool, &service.clock_source);
+}
+
+/* The first message is IPC_SETTINGS: it says how many threads there shall be. */
+static int
+settings_wait(size_t *threads, size_t *threads_max, struct error *error)
+{
+	struct pollfd poll_descriptor = { .fd = CONTROL_DESCRIPTOR, .events = POLLIN };
+	struct config *config = malloc(sizeof(*config));
+	struct ipc_message message;
+	int result;
+
+	while ((result = channel_receive(&service.control, &message, error)) == 0)
+		if (poll(&poll_descriptor, 1, -1) < 0 && errno != EINTR)
+			break;
+	if (config == NULL || result <= 0 || message.type != IPC_SETTINGS ||
+	    config_from_memfd(config, message.descriptor, error) != 0) {
+		free(config);
+		return result == 1 && message.type == IPC_SETTINGS
+		    ? -1
+		    : error_set(error, ERROR_PROTOCOL, "the parent sent no settings");
+	}
+	*threads = (size_t)config->maildrop_threads;
+	*threads_max = (size_t)config->maildrop_threads_max;
+	free(config);
+	result = settings_take(message.descriptor, error);
+	close(message.descriptor);
+	return result;
+}
+
+int
+service_run(struct error *error)
+{
+	size_t threads, threads_max;
+
+	channel_open(&service.control, CONTROL_DESCRIPTOR, IPC_MAILDROP, IPC_PARENT);
+	channel_open(&service.auth, -1, IPC_MAILDROP, IPC_AUTH);
+	service.used_milliseconds = clock_milliseconds();
+	if (settings_wait(&threads, &threads_max, error) != 0)
+		return -1;
+	if (threads == 0)
+		threads = (size_t)sysconf(_SC_NPROCESSORS_ONLN) + 2;
+	if (pool_new(&service.pool, threads, threads_max, error) != 0)
+		return -1;
+	service.clients = clients_new(service.pool);
+	if (service.clients == NULL)
+		return error_set(error, ERROR_TEMPORARY, "no memory for the sessions");
+	service.control_source = (struct source){ .descriptor = CONTROL_DESCRIPTOR,
+		.ready = control_ready };
+	service.auth_source = (struct source){ .descriptor = -1, .ready = auth_ready };
+	send_to_parent(IPC_READY, NULL);
+	if (clock_begin(error) != 0)
+		return -1;
+	if (pool_arm(service.pool, &service.control_source) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot wait for the parent");
+	pool_work(service.pool);
+	return 0;
+}

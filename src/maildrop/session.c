@@ -1,0 +1,206 @@
+/* See session.h. The commands themselves are in commands.c. */
+
+#include "maildrop/session.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "maildrop/commands.h"
+#include "pop3/reply.h"
+#include "pop3/request.h"
+
+#define PAUSE_MILLISECONDS_MAX 5000
+
+bool
+session_is_deleted(const struct session *s, size_t index)
+{
+	return s->deleted != NULL && s->deleted[index];
+}
+
+const char *
+session_end_name(enum session_end end)
+{
+	static const char *const names[SESSION_END_COUNT] = {
+		[SESSION_LIVES] = "lives",
+		[SESSION_QUIT] = "quit",
+		[SESSION_UPDATE_FAILED] = "update-failed",
+		[SESSION_NOT_OPENED] = "not-opened",
+		[SESSION_DISCONNECTED] = "disconnected",
+		[SESSION_TIMEOUT] = "timeout",
+		[SESSION_STALLED] = "stalled",
+		[SESSION_KICKED] = "kicked",
+		[SESSION_STOPPED] = "stopped",
+		[SESSION_BAD_COMMANDS] = "bad-commands",
+		[SESSION_READ_FAILED] = "read-failed",
+	};
+
+	return names[end];
+}
+
+void
+session_abort(struct session *s, enum session_end end)
+{
+	if (s->state == SESSION_OVER)
+		return;
+	s->state = SESSION_OVER;
+	s->end = end;
+}
+
+void
+session_close(struct session *s)
+{
+	session_abort(s, SESSION_DISCONNECTED);
+	store_close(s->store);
+	s->store = NULL;
+	s->messages = NULL;
+	free(s->deleted);
+	s->deleted = NULL;
+}
+
+void
+session_begin(struct session *s, struct store *store)
+{
+	uint64_t size = 0;
+
+	s->store = store;
+	s->messages = store_messages(store, &s->message_count);
+	for (size_t i = 0; i < s->message_count; i++)
+		size += s->messages[i].size;
+	s->state = SESSION_TRANSACTION;
+	reply_ok(s->out, "%zu messages (%" PRIu64 " octets)", s->message_count, size);
+}
+
+void
+session_open(struct session *s, const char *place)
+{
+	static const char *const texts[ERROR_KIND_COUNT] = {
+		[ERROR_BUSY] = "the maildrop is open in another session",
+		[ERROR_PERMANENT] = "the maildrop cannot be opened; tell the postmaster",
+	};
+	struct store *store;
+	struct error error;
+	const char *text;
+
+	if (store_open(&store, place, &error) == 0) {
+		session_begin(s, store);
+		return;
+	}
+	LOG(error.kind == ERROR_BUSY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "open-failed",
+	    LOG_SESSION(s->id), LOG_TEXT("kind", error_kind_name(error.kind)), LOG_REASON(&error));
+	text = texts[error.kind];
+	reply_failure(s->out, error.kind, text != NULL ? text : "the maildrop cannot be opened now");
+	session_abort(s, SESSION_NOT_OPENED);
+}
+
+/* RFC 1939, section 6. The lock goes before the answer: the client may come back at once. */
+static void
+session_update(struct session *s)
+{
+	struct error error;
+	size_t left = s->message_count - s->deleted_count;
+	int result = 0;
+
+	if (s->deleted_count > 0)
+		result = store_remove(s->store, s->deleted, &error);
+	store_close(s->store);
+	s->store = NULL;
+	s->messages = NULL;
+	if (result == 0) {
+		reply_ok(s->out, "goodbye (%zu messages left)", left);
+	} else {
+		LOG(LOG_LEVEL_ERROR, "update-failed", LOG_SESSION(s->id), LOG_REASON(&error));
+		reply_failure(s->out, ERROR_TEMPORARY, "some deleted messages not removed");
+	}
+	s->state = SESSION_OVER;
+	s->end = result == 0 ? SESSION_QUIT : SESSION_UPDATE_FAILED;
+}
+
+/* The n-th bad command waits n - 1 times as long as the second; too many end the session. */
+static void
+session_bad_command(struct session *s, const char *problem)
+{
+	uint64_t wait = s->bad_command_count++ * s->rules->bad_command_delay_milliseconds;
+
+	if (wait > 0)
+		s->pause(s->context, wait < PAUSE_MILLISECONDS_MAX ? wait : PAUSE_MILLISECONDS_MAX);
+	if (s->state == SESSION_OVER)
+		return;
+	if (s->bad_command_count >= s->rules->bad_commands_max) {
+		reply_error(s->out, "%s; too many bad commands", problem);
+		session_abort(s, SESSION_BAD_COMMANDS);
+		return;
+	}
+	reply_error(s->out, "%s", problem);
+}
+
+/* True if the message that the request names may be used; its index is set. */
+static bool
+message_exists(struct session *s, struct request *request, size_t *index)
+{
+	if (request->number > s->message_count) {
+		reply_error(s->out, "no such message, there are %zu", s->message_count);
+		return false;
+	}
+	*index = (size_t)request->number - 1;
+	if (session_is_deleted(s, *index)) {
+		reply_error(s->out, "message %" PRIu64 " is deleted", request->number);
+		return false;
+	}
+	return true;
+}
+
+static void
+session_line(struct session *s, char *line)
+{
+	const struct command *command;
+	struct request request;
+	const char *problem;
+	size_t index = 0;
+
+	request_begin(&request, line);
+	command = command_find(request.keyword, s->rules);
+	if (command == NULL) {
+		session_bad_command(s, command_problem(request.keyword));
+		return;
+	}
+	problem = request_arguments(&request, command->arguments);
+	if (problem != NULL) {
+		session_bad_command(s, problem);
+		return;
+	}
+	if (request.number == 0 || message_exists(s, &request, &index))
+		command->run(s, &request, index);
+	if (s->state == SESSION_UPDATE)
+		session_update(s);
+}
+
+size_t
+session_input(struct session *s, char *input, size_t size)
+{
+	size_t done = 0;
+
+	while (s->state == SESSION_TRANSACTION && !s->out->failed) {
+		size_t length, consumed;
+		char *line;
+		enum line_status status = line_take(&s->line_reader, input + done, size - done,
+		    LINE_OCTETS_MAX, &line, &length, &consumed);
+
+		done += consumed;
+		switch (status) {
+		case LINE_INCOMPLETE:
+			return done;
+		case LINE_READY:
+			session_line(s, line);
+			break;
+		case LINE_TOO_LONG:
+			session_bad_command(s, "the line is too long");
+			break;
+		case LINE_NUL:
+			session_bad_command(s, "a line must not hold NUL");
+			break;
+		}
+	}
+	return done;
+}

@@ -1,0 +1,462 @@
+/*
+ * Real Maildirs in a private directory: what is listed, in which order, what other programs may do
+ * meanwhile, and who is kept out.
+ */
+
+#include <signal.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "store/store.h"
+
+static char root[] = "/tmp/restante-maildir-XXXXXX";
+static char place[64];
+
+static void
+file_put(const char *name, const char *text)
+{
+	char path[512];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+file_move(const char *from, const char *to)
+{
+	char old_path[512], new_path[512];
+
+	snprintf(old_path, sizeof(old_path), "%s/%s", root, from);
+	snprintf(new_path, sizeof(new_path), "%s/%s", root, to);
+	assert_int_equal(rename(old_path, new_path), 0);
+}
+
+static bool
+file_exists(const char *name)
+{
+	char path[512];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	return lstat(path, &status) == 0;
+}
+
+static int
+remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	(void)status;
+	(void)type;
+	return walk->level == 0 ? 0 : remove(path);
+}
+
+static void
+directory_make(const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	directory_make("new");
+	directory_make("cur");
+	directory_make("tmp");
+	return 0;
+}
+
+static struct store *
+open_store(void)
+{
+	struct store *store = NULL;
+	struct error error = { .kind = ERROR_NONE };
+
+	if (store_open(&store, place, &error) != 0)
+		fail_msg("%s", error.text);
+	return store;
+}
+
+static void
+assert_message(struct store *store, size_t index, const char *uidl, uint64_t size, const char *text)
+{
+	size_t count;
+	const struct message *messages = store_messages(store, &count);
+	struct error error;
+	char buffer[200];
+	ssize_t n;
+
+	assert_true(index < count);
+	assert_string_equal(messages[index].uidl, uidl);
+	assert_int_equal(messages[index].size, size);
+	n = store_read(store, index, 0, buffer, sizeof(buffer), &error);
+	assert_int_equal(n, (ssize_t)strlen(text));
+	assert_memory_equal(buffer, text, (size_t)n);
+	assert_int_equal(store_read(store, index, (uint64_t)n, buffer, sizeof(buffer), &error), 0);
+}
+
+static size_t
+message_count(struct store *store)
+{
+	size_t count;
+
+	store_messages(store, &count);
+	return count;
+}
+
+static void
+test_listing(void **state)
+{
+	struct store *store;
+
+	(void)state;
+	file_put("cur/20.b.mx:2,S", "b\n");
+	file_put("new/20.a.mx", "a");
+	file_put("new/3.old.mx", "x\r\ny\n");
+	file_put("cur/100.new.mx,S=2,W=77:2,", "z\n");
+	file_put("cur/name with space:2,", "s\n");
+	file_put("tmp/1.unfinished", "no\n");
+	file_put("cur/.hidden", "no\n");
+	file_put("dovecot.index", "no\n");
+	directory_make("cur/10.directory");
+	store = open_store();
+	assert_int_equal(message_count(store), 5);
+	assert_message(store, 1, "3.old.mx", 6, "x\r\ny\n");
+	assert_message(store, 2, "20.a.mx", 3, "a");
+	assert_message(store, 3, "20.b.mx", 3, "b\n");
+	assert_message(store, 4, "100.new.mx", 77, "z\n");
+	store_close(store);
+	assert_true(file_exists("cur/20.b.mx:2,S"));
+	assert_true(file_exists("new/20.a.mx"));
+	assert_true(file_exists("tmp/1.unfinished"));
+}
+
+static void
+test_symlinks_are_left_alone(void **state)
+{
+	struct store *store;
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/new/1.link", root);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	snprintf(path, sizeof(path), "%s/new/2.fifo", root);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	store = open_store();
+	assert_int_equal(message_count(store), 0);
+	store_close(store);
+}
+
+static void
+test_uidl_outlives_flags_and_sizes(void **state)
+{
+	char first[UIDL_SIZE];
+	struct store *store;
+	size_t count;
+
+	(void)state;
+	file_put("new/7.M1P1.mx", "a\n");
+	store = open_store();
+	snprintf(first, sizeof(first), "%s", store_messages(store, &count)[0].uidl);
+	store_close(store);
+	file_move("new/7.M1P1.mx", "cur/7.M1P1.mx,S=2,W=3:2,RS");
+	store = open_store();
+	assert_string_equal(store_messages(store, &count)[0].uidl, first);
+	store_close(store);
+}
+
+static void
+test_equal_unique_parts_get_different_uidls(void **state)
+{
+	struct store *store;
+	const struct message *messages;
+	size_t count;
+
+	(void)state;
+	file_put("cur/7.M1P1.mx,S=1:2,", "a\n");
+	file_put("cur/7.M1P1.mx,S=2:2,", "b\n");
+	file_put("cur/7.M1P1.mx+x:2,", "c\n");
+	file_put("new/7.M1P1.mx,S=1", "d\n");
+	store = open_store();
+	messages = store_messages(store, &count);
+	assert_int_equal(count, 4);
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = i + 1; j < count; j++)
+			assert_string_not_equal(messages[i].uidl, messages[j].uidl);
+	store_close(store);
+}
+
+static void
+test_same_file_in_new_and_cur_is_one_message(void **state)
+{
+	char from[256], to[256];
+	struct store *store;
+
+	(void)state;
+	file_put("new/7.M1P1.mx", "a\n");
+	snprintf(from, sizeof(from), "%s/new/7.M1P1.mx", root);
+	snprintf(to, sizeof(to), "%s/cur/7.M1P1.mx:2,S", root);
+	assert_int_equal(link(from, to), 0);
+	store = open_store();
+	assert_int_equal(message_count(store), 1);
+	store_close(store);
+}
+
+static void
+test_messages_that_move_are_found_again(void **state)
+{
+	const bool marked[] = { false, true, false };
+	struct error error;
+	struct store *store;
+
+	(void)state;
+	file_put("new/1.a", "a\n");
+	file_put("cur/2.b:2,", "b\n");
+	file_put("new/3.c", "c\n");
+	store = open_store();
+	file_move("new/1.a", "cur/1.a:2,S");
+	assert_message(store, 0, "1.a", 3, "a\n");
+	file_move("cur/1.a:2,S", "cur/1.a:2,RS");
+	assert_message(store, 0, "1.a", 3, "a\n");
+	file_move("cur/2.b:2,", "cur/2.b:2,FS");
+	assert_int_equal(store_remove(store, marked, &error), 0);
+	assert_false(file_exists("cur/2.b:2,FS"));
+	assert_true(file_exists("cur/1.a:2,RS"));
+	assert_true(file_exists("new/3.c"));
+	store_close(store);
+}
+
+static void
+test_a_message_that_vanished_is_gone(void **state)
+{
+	const bool marked[] = { true, false };
+	struct error error;
+	struct store *store;
+	char buffer[10], path[256];
+
+	(void)state;
+	file_put("new/1.a", "a\n");
+	file_put("new/2.b", "b\n");
+	store = open_store();
+	snprintf(path, sizeof(path), "%s/new/1.a", root);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(store_read(store, 0, 0, buffer, sizeof(buffer), &error), -1);
+	assert_int_equal(error.kind, ERROR_GONE);
+	assert_message(store, 1, "2.b", 3, "b\n");
+	assert_int_equal(store_remove(store, marked, &error), 0);
+	assert_true(file_exists("new/2.b"));
+	store_close(store);
+}
+
+static void
+test_mail_that_arrives_waits(void **state)
+{
+	const bool marked[] = { true };
+	struct error error;
+	struct store *store;
+
+	(void)state;
+	file_put("new/5.a", "a\n");
+	store = open_store();
+	file_put("new/1.b", "b\n");
+	assert_message(store, 0, "5.a", 3, "a\n");
+	assert_int_equal(store_remove(store, marked, &error), 0);
+	store_close(store);
+	store = open_store();
+	assert_int_equal(message_count(store), 1);
+	assert_message(store, 0, "1.b", 3, "b\n");
+	store_close(store);
+}
+
+static void
+test_the_lock_excludes_this_and_other_processes(void **state)
+{
+	struct store *store = open_store(), *second = NULL;
+	struct error error;
+	int status;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(store_open(&second, place, &error), -1);
+	assert_int_equal(error.kind, ERROR_BUSY);
+	child = fork();
+	if (child == 0)
+		_exit(store_open(&second, place, &error) == -1 && error.kind == ERROR_BUSY ? 0 : 1);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	store_close(store);
+	store = open_store();
+	store_close(store);
+}
+
+static void
+test_the_kernel_frees_a_dead_holders_lock(void **state)
+{
+	struct store *store;
+	int ready[2], status;
+	pid_t child;
+	char octet;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		open_store();
+		(void)!write(ready[1], "x", 1);
+		pause();
+	}
+	assert_int_equal(read(ready[0], &octet, 1), 1);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	store = open_store();
+	store_close(store);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static void
+test_places_that_cannot_be_opened(void **state)
+{
+	static const struct {
+		const char *place;
+		int result;
+		enum error_kind kind;
+	} cases[] = {
+		{ "maildir:/tmp/restante-no-such-maildir", 0, ERROR_NONE },
+		{ "maildir:/nonexistent/restante/Maildir", -1, ERROR_TEMPORARY },
+		{ "maildir:/etc/passwd", -1, ERROR_PERMANENT },
+		{ "maildir:", -1, ERROR_PERMANENT },
+		{ "mbax:/tmp/x", -1, ERROR_PERMANENT },
+		{ "", -1, ERROR_PERMANENT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct error error = { .kind = ERROR_NONE };
+		struct store *store = NULL;
+
+		assert_int_equal(store_open(&store, cases[i].place, &error), cases[i].result);
+		assert_int_equal(error.kind, cases[i].kind);
+		if (cases[i].result == 0)
+			assert_int_equal(message_count(store), 0);
+		store_close(store);
+	}
+}
+
+static void
+test_a_removal_that_fails_is_told(void **state)
+{
+	const bool marked[] = { true, true };
+	struct error error;
+	struct store *store;
+	char path[256];
+
+	(void)state;
+	file_put("new/1.a", "a\n");
+	file_put("cur/2.b:2,", "b\n");
+	store = open_store();
+	/* A directory where the file was: unlink() fails with EISDIR, for root too. */
+	snprintf(path, sizeof(path), "%s/new/1.a", root);
+	assert_int_equal(unlink(path), 0);
+	directory_make("new/1.a");
+	assert_int_equal(store_remove(store, marked, &error), -1);
+	assert_false(file_exists("cur/2.b:2,"));
+	store_close(store);
+}
+
+static void
+test_a_missing_new_or_cur_is_empty(void **state)
+{
+	struct store *store;
+	char path[256];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/new", root);
+	assert_int_equal(rmdir(path), 0);
+	file_put("cur/2.b:2,", "b\n");
+	store = open_store();
+	assert_int_equal(message_count(store), 1);
+	store_close(store);
+}
+
+/* Another program sets and clears a flag without pause; no reading may miss or double the file. */
+static void
+test_renames_during_the_scan(void **state)
+{
+	char a[256], b[256];
+	pid_t child;
+	int status;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "cur/%d.m,W=5:2,", 100 + i);
+		file_put(name, "x\n");
+	}
+	snprintf(a, sizeof(a), "%s/cur/150.m,W=5:2,", root);
+	snprintf(b, sizeof(b), "%s/cur/150.m,W=5:2,S", root);
+	child = fork();
+	if (child == 0) {
+		for (;;)
+			if (rename(a, b) != 0 || usleep(300) != 0 || rename(b, a) != 0 || usleep(300) != 0)
+				_exit(1);
+	}
+	for (int i = 0; i < 300; i++) {
+		struct store *store = open_store();
+
+		assert_int_equal(message_count(store), 200);
+		store_close(store);
+	}
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_listing, setup),
+		cmocka_unit_test_setup(test_symlinks_are_left_alone, setup),
+		cmocka_unit_test_setup(test_uidl_outlives_flags_and_sizes, setup),
+		cmocka_unit_test_setup(test_equal_unique_parts_get_different_uidls, setup),
+		cmocka_unit_test_setup(test_same_file_in_new_and_cur_is_one_message, setup),
+		cmocka_unit_test_setup(test_messages_that_move_are_found_again, setup),
+		cmocka_unit_test_setup(test_a_message_that_vanished_is_gone, setup),
+		cmocka_unit_test_setup(test_mail_that_arrives_waits, setup),
+		cmocka_unit_test_setup(test_the_lock_excludes_this_and_other_processes, setup),
+		cmocka_unit_test_setup(test_the_kernel_frees_a_dead_holders_lock, setup),
+		cmocka_unit_test_setup(test_places_that_cannot_be_opened, setup),
+		cmocka_unit_test_setup(test_a_removal_that_fails_is_told, setup),
+		cmocka_unit_test_setup(test_a_missing_new_or_cur_is_empty, setup),
+		cmocka_unit_test_setup(test_renames_during_the_scan, setup),
+	};
+	int result;
+
+	if (mkdtemp(root) == NULL)
+		return 1;
+	snprintf(place, sizeof(place), "maildir:%s", root);
+	result = cmocka_run_group_tests(tests, NULL, NULL);
+	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	rmdir(root);
+	return result;
+}

@@ -1,0 +1,25 @@
+/*
+ * A maildrop in memory, for tests: it holds what the test gives it and can fail its n-th call, so
+ * that every error path of its user can be seen. Not in the table of stores.
+ */
+#pragma once
+
+#include "store/store.h"
+
+struct memory_store {
+	struct store store;		/* first: the two share their address */
+	const char *const *texts;	/* the test's, ended by NULL; index i is message i + 1 */
+	struct message messages[16];
+	char uidls[16][8];
+	size_t count;
+	unsigned calls;			/* reads and removals so far */
+	unsigned fail_at;		/* which of them fails; 0: none */
+	enum error_kind fail_kind;
+	size_t read_size;		/* at most so much per read; 0: no limit */
+	bool removed[16];		/* what remove() was told to remove, and did */
+	unsigned remove_count;		/* how often it was called */
+	bool closed;
+};
+
+/* Never fails. The caller owns the memory; store_close() only sets closed. */
+void memory_store_init(struct memory_store *, const char *const texts[]);

@@ -1,0 +1,71 @@
+/* The table of stores, and the calls that go through it. A new store costs a row. */
+
+#include "store/store.h"
+
+#include <string.h>
+
+#include "store/maildir.h"
+
+static const struct store_ops *const stores[] = {
+	&maildir_ops,
+};
+
+/* Finds the row of a place; *path is what stands behind its scheme. */
+static const struct store_ops *
+store_find(const char *place, const char **path)
+{
+	for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+		size_t length = strlen(stores[i]->scheme);
+
+		if (strncmp(place, stores[i]->scheme, length) == 0 && place[length] == ':') {
+			*path = place + length + 1;
+			return stores[i];
+		}
+	}
+	return NULL;
+}
+
+const char *
+store_path(const char *place)
+{
+	const char *path;
+
+	return store_find(place, &path) != NULL ? path : NULL;
+}
+
+int
+store_open(struct store **store, const char *place, struct error *error)
+{
+	const char *path;
+	const struct store_ops *ops = store_find(place, &path);
+
+	if (ops == NULL)
+		return error_set(error, ERROR_PERMANENT, "no store for the place %.200s", place);
+	return ops->open(store, path, error);
+}
+
+const struct message *
+store_messages(const struct store *store, size_t *count)
+{
+	return store->ops->messages(store, count);
+}
+
+ssize_t
+store_read(struct store *store, size_t index, uint64_t offset, void *buffer, size_t size,
+    struct error *error)
+{
+	return store->ops->read(store, index, offset, buffer, size, error);
+}
+
+int
+store_remove(struct store *store, const bool marked[], struct error *error)
+{
+	return store->ops->remove(store, marked, error);
+}
+
+void
+store_close(struct store *store)
+{
+	if (store != NULL)
+		store->ops->close(store);
+}
