@@ -1,0 +1,527 @@
+/*
+ * The real restante-maildrop, with the test in the place of parent, auth, login and client: who is
+ * served, who is kept out, and that nothing but QUIT ever deletes anything.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "ipc/channel.h"
+
+#define PATIENCE_SECONDS 60	/* only for a test that has failed already */
+#define LARGE_LINES      60000
+
+static const char *program;
+static char root[] = "/tmp/restante-service-XXXXXX";
+
+static struct {
+	pid_t process;
+	struct ipc_channel control, auth;
+	struct config config;
+} t;
+
+/* One client as the test holds it. */
+struct talker {
+	int socket;		/* the client's */
+	int stream;		/* login's end of the pair; -1: handed over */
+};
+
+static void
+file_put(const char *user, const char *name, const char *line, int count)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s/new/%s", root, user, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	for (int i = 0; i < count; i++)
+		fputs(line, file);
+	fclose(file);
+}
+
+static bool
+file_exists(const char *user, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s/new/%s", root, user, name);
+	return access(path, F_OK) == 0;
+}
+
+static void
+maildrop_make(const char *user)
+{
+	static const char *const directories[] = { "", "/new", "/cur", "/tmp" };
+	char path[256];
+
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/%s%s", root, user, directories[i]);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	file_put(user, "1.a", "a\n", 1);
+	file_put(user, "2.b", "b\n", 1);
+}
+
+static int
+remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	(void)status;
+	(void)type;
+	return walk->level == 0 ? 0 : remove(path);
+}
+
+static void
+auth_connect(void)
+{
+	struct ipc_channel_for to_auth = { .role = IPC_AUTH };
+	struct error error;
+	int ends[2];
+
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	channel_close(&t.auth);
+	channel_open(&t.auth, ends[0], IPC_AUTH, IPC_MAILDROP);
+	assert_int_equal(channel_send(&t.control, IPC_CHANNEL, &to_auth, ends[1], &error), 0);
+	close(ends[1]);
+}
+
+static struct ipc_message
+control_receive(void)
+{
+	struct pollfd poll_descriptor = { .fd = t.control.descriptor, .events = POLLIN };
+	struct ipc_message message;
+	struct error error;
+
+	assert_int_equal(poll(&poll_descriptor, 1, PATIENCE_SECONDS * 1000), 1);
+	assert_int_equal(channel_receive(&t.control, &message, &error), 1);
+	return message;
+}
+
+static void
+process_start(void)
+{
+	struct error error;
+	int ends[2], memfd;
+
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	t.process = fork();
+	assert_true(t.process >= 0);
+	if (t.process == 0) {
+		dup2(ends[1], 3);
+		execl(program, program, "--root", root, (char *)NULL);
+		_exit(127);
+	}
+	close(ends[1]);
+	channel_open(&t.control, ends[0], IPC_PARENT, IPC_MAILDROP);
+	t.auth.descriptor = -1;
+	memfd = config_to_memfd(&t.config, &error);
+	assert_true(memfd >= 0);
+	assert_int_equal(channel_send(&t.control, IPC_SETTINGS, NULL, memfd, &error), 0);
+	close(memfd);
+	auth_connect();
+	assert_int_equal(control_receive().type, IPC_READY);
+}
+
+static int
+process_wait(void)
+{
+	int status;
+
+	assert_int_equal(waitpid(t.process, &status, 0), t.process);
+	t.process = 0;
+	return status;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	maildrop_make("anna");
+	maildrop_make("bert");
+	config_defaults(&t.config);
+	t.config.maildrop_threads = 1;
+	process_start();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	if (t.process > 0) {
+		kill(t.process, SIGKILL);
+		process_wait();
+	}
+	channel_close(&t.control);
+	channel_close(&t.auth);
+	return 0;
+}
+
+static void
+patience(int socket)
+{
+	const struct timeval limit = { .tv_sec = PATIENCE_SECONDS };
+
+	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+}
+
+/* What auth and login do for a client that has logged in; early comes behind its password. */
+static struct talker
+log_in(const char *user, bool clear, uint64_t session, const char *early)
+{
+	struct ipc_handover handover = { .session = session, .user = true, .sasl = "PLAIN" };
+	struct ipc_open open;
+	struct talker talker;
+	struct error error;
+	int pair[2], client[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
+	memset(&open, 0, sizeof(open));
+	open.session = session;
+	snprintf(open.user, sizeof(open.user), "%s", user);
+	snprintf(open.peer, sizeof(open.peer), "192.0.2.1:4711");
+	snprintf(open.place, sizeof(open.place), "maildir:%s/%s", root, user);
+	assert_int_equal(channel_send(&t.auth, IPC_OPEN, &open, pair[1], &error), 0);
+	close(pair[1]);
+	if (clear) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
+		assert_int_equal(fcntl(client[1], F_SETFL, O_NONBLOCK), 0);
+		assert_int_equal(handover_send(pair[0], &handover, client[1], early, strlen(early), &error), 0);
+		close(client[1]);
+		close(pair[0]);
+		talker = (struct talker){ .socket = client[0], .stream = -1 };
+	} else {
+		assert_int_equal(handover_send(pair[0], &handover, -1, early, strlen(early), &error), 0);
+		talker = (struct talker){ .socket = pair[0], .stream = pair[0] };
+	}
+	patience(talker.socket);
+	return talker;
+}
+
+static void
+say(const struct talker *talker, const char *text)
+{
+	assert_int_equal(send(talker->socket, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Reads exactly what is expected. */
+static void
+hear(const struct talker *talker, const char *expected)
+{
+	char text[2000];
+	size_t size = strlen(expected), used = 0;
+
+	while (used < size) {
+		ssize_t n = read(talker->socket, text + used, size - used);
+
+		if (n <= 0)
+			fail_msg("expected %s, heard %.*s", expected, (int)used, text);
+		used += (size_t)n;
+	}
+	text[size] = '\0';
+	assert_string_equal(text, expected);
+}
+
+static void
+hear_the_end(const struct talker *talker)
+{
+	char octet;
+
+	assert_true(read(talker->socket, &octet, 1) <= 0);
+}
+
+#define HELLO "+OK 2 messages (6 octets)\r\n"
+#define MARK  "+OK message 1 deleted\r\n"
+
+static void
+test_clear_text_with_early_octets(void **state)
+{
+	struct talker anna = log_in("anna", true, 1, "STAT\r\nDEL");
+
+	(void)state;
+	hear(&anna, HELLO "+OK 2 6\r\n");
+	say(&anna, "E 1\r\nQUIT\r\n");
+	hear(&anna, MARK "+OK goodbye (1 messages left)\r\n");
+	hear_the_end(&anna);
+	assert_false(file_exists("anna", "1.a"));
+	assert_true(file_exists("anna", "2.b"));
+	close(anna.socket);
+}
+
+static void
+test_pumped(void **state)
+{
+	struct talker anna = log_in("anna", false, 1, "");
+
+	(void)state;
+	hear(&anna, HELLO);
+	say(&anna, "RETR 1\r\nQUIT\r\n");
+	hear(&anna, "+OK 3 octets\r\na\r\n.\r\n+OK goodbye (2 messages left)\r\n");
+	hear_the_end(&anna);
+	close(anna.socket);
+}
+
+static void
+test_one_session_per_maildrop(void **state)
+{
+	struct talker first = log_in("anna", true, 1, ""), second, third, other;
+
+	(void)state;
+	hear(&first, HELLO);
+	second = log_in("anna", true, 2, "STAT\r\n");
+	hear(&second, "-ERR [IN-USE] the maildrop is open in another session\r\n");
+	hear_the_end(&second);
+	other = log_in("bert", true, 3, "");
+	hear(&other, HELLO);
+	say(&first, "QUIT\r\n");
+	hear(&first, "+OK goodbye (2 messages left)\r\n");
+	third = log_in("anna", true, 4, "");
+	hear(&third, HELLO);
+	close(first.socket);
+	close(second.socket);
+	close(third.socket);
+	close(other.socket);
+}
+
+/* The client goes, or login does (a pumped stream ends): no UPDATE. */
+static void
+test_a_lost_connection_deletes_nothing(void **state)
+{
+	(void)state;
+	for (int clear = 0; clear <= 1; clear++) {
+		struct talker anna = log_in("anna", clear, 1, ""), again;
+
+		hear(&anna, HELLO);
+		say(&anna, "DELE 1\r\n");
+		hear(&anna, MARK);
+		say(&anna, "QUI");
+		close(anna.socket);
+		do {
+			char answer[8] = "";
+
+			again = log_in("anna", true, 2, "");
+			assert_int_equal(recv(again.socket, answer, 4, MSG_WAITALL), 4);
+			if (strcmp(answer, "+OK ") == 0)
+				break;
+			close(again.socket);
+		} while (true);
+		assert_true(file_exists("anna", "1.a"));
+		say(&again, "QUIT\r\n");
+		hear(&again, "2 messages (6 octets)\r\n+OK goodbye (2 messages left)\r\n");
+		close(again.socket);
+	}
+}
+
+static void
+test_a_killed_process_deletes_nothing(void **state)
+{
+	struct talker anna = log_in("anna", true, 1, "");
+
+	(void)state;
+	hear(&anna, HELLO);
+	say(&anna, "DELE 1\r\nDELE 2\r\nNOOP\r\n");
+	hear(&anna, MARK "+OK message 2 deleted\r\n+OK still here\r\n");
+	kill(t.process, SIGKILL);
+	process_wait();
+	hear_the_end(&anna);
+	assert_true(file_exists("anna", "1.a") && file_exists("anna", "2.b"));
+	close(anna.socket);
+}
+
+static void
+test_reports_and_kicks(void **state)
+{
+	struct talker anna = log_in("anna", true, 17, ""), bert = log_in("bert", true, 18, "");
+	struct ipc_report report = { .ticket = 5, .kind = IPC_REPORT_SESSIONS };
+	struct ipc_kick kick = { .ticket = 6 };
+	struct ipc_message message;
+	struct error error;
+	int rows = 0;
+
+	(void)state;
+	hear(&anna, HELLO);
+	hear(&bert, HELLO);
+	say(&anna, "DELE 1\r\n");
+	hear(&anna, MARK);
+	assert_int_equal(channel_send(&t.control, IPC_REPORT, &report, -1, &error), 0);
+	while ((message = control_receive()).type == IPC_ROW) {
+		const struct ipc_row *row = &message.body.row;
+
+		assert_int_equal(row->ticket, 5);
+		assert_string_equal(row->peer, "192.0.2.1:4711");
+		assert_string_equal(row->name, row->session == 17 ? "anna" : "bert");
+		assert_int_equal(row->deleted, row->session == 17 ? 1 : 0);
+		rows++;
+	}
+	assert_int_equal(message.type, IPC_REPORT_END);
+	assert_int_equal(rows, 2);
+	strcpy(kick.user, "anna");
+	assert_int_equal(channel_send(&t.control, IPC_KICK, &kick, -1, &error), 0);
+	message = control_receive();
+	assert_int_equal(message.type, IPC_REPORT_END);
+	assert_int_equal(message.body.report_end.number, 1);
+	hear_the_end(&anna);
+	assert_true(file_exists("anna", "1.a"));
+	say(&bert, "NOOP\r\n");
+	hear(&bert, "+OK still here\r\n");
+	close(anna.socket);
+	close(bert.socket);
+}
+
+static void
+test_stop_ends_without_update(void **state)
+{
+	struct talker anna = log_in("anna", true, 1, "");
+	struct ipc_stop stop = { .grace_seconds = 5 };
+	struct error error;
+
+	(void)state;
+	hear(&anna, HELLO);
+	say(&anna, "DELE 1\r\n");
+	hear(&anna, MARK);
+	assert_int_equal(channel_send(&t.control, IPC_STOP, &stop, -1, &error), 0);
+	hear_the_end(&anna);
+	assert_int_equal(process_wait(), 0);
+	assert_true(file_exists("anna", "1.a"));
+	close(anna.socket);
+}
+
+static void
+test_without_a_parent_it_leaves(void **state)
+{
+	(void)state;
+	channel_close(&t.control);
+	assert_int_equal(process_wait(), 0);
+}
+
+static void
+test_auth_may_die_and_come_back(void **state)
+{
+	struct talker anna = log_in("anna", true, 1, ""), bert;
+
+	(void)state;
+	hear(&anna, HELLO);
+	auth_connect();
+	say(&anna, "NOOP\r\n");
+	hear(&anna, "+OK still here\r\n");
+	bert = log_in("bert", true, 2, "");
+	hear(&bert, HELLO);
+	close(anna.socket);
+	close(bert.socket);
+}
+
+/* There is one thread; anna takes nothing of a large message, and bert does not notice. */
+static void
+test_a_client_that_does_not_read_holds_up_nobody(void **state)
+{
+	struct talker anna, bert;
+
+	(void)state;
+	file_put("anna", "3.large", "sixty-nine octets and a line end make seventy octets of a message...\n",
+	    LARGE_LINES);
+	anna = log_in("anna", true, 1, "RETR 3\r\nRETR 3\r\n");
+	for (int i = 0; i < 3; i++) {
+		bert = log_in("bert", true, 2, "");
+		hear(&bert, HELLO);
+		say(&bert, "QUIT\r\n");
+		hear(&bert, "+OK goodbye (2 messages left)\r\n");
+		close(bert.socket);
+	}
+	close(anna.socket);
+}
+
+static void
+restart_with(void (*change)(struct config *))
+{
+	kill(t.process, SIGKILL);
+	process_wait();
+	channel_close(&t.control);
+	channel_close(&t.auth);
+	change(&t.config);
+	process_start();
+}
+
+static void
+impatient(struct config *config)
+{
+	config->idle_timeout_seconds = 1;	/* no file could say so: config_read() wants 600 */
+	config->write_timeout_seconds = 1;
+}
+
+static void
+test_silence_ends_without_reply_and_without_update(void **state)
+{
+	struct talker anna;
+
+	(void)state;
+	restart_with(impatient);
+	anna = log_in("anna", true, 1, "");
+	hear(&anna, HELLO);
+	say(&anna, "DELE 1\r\n");
+	hear(&anna, MARK);
+	hear_the_end(&anna);
+	assert_true(file_exists("anna", "1.a"));
+	close(anna.socket);
+}
+
+static void
+hasty(struct config *config)
+{
+	config->maildrop_idle_seconds = 1;
+}
+
+static void
+test_a_process_without_clients_leaves(void **state)
+{
+	(void)state;
+	restart_with(hasty);
+	assert_int_equal(process_wait(), 0);
+}
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_clear_text_with_early_octets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pumped, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_session_per_maildrop, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_lost_connection_deletes_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_killed_process_deletes_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reports_and_kicks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_ends_without_update, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_without_a_parent_it_leaves, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_auth_may_die_and_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_client_that_does_not_read_holds_up_nobody, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_silence_ends_without_reply_and_without_update, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_a_process_without_clients_leaves, setup, teardown),
+	};
+	int result;
+
+	if (argc != 2 || mkdtemp(root) == NULL)
+		return 1;
+	program = argv[1];
+	result = cmocka_run_group_tests(tests, NULL, NULL);
+	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	rmdir(root);
+	return result;
+}
