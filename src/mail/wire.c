@@ -50,10 +50,12 @@ wire_put(struct wire *wire, struct writer *w, const char *piece, size_t size)
 		if (wire->line_start && *piece == '.')
 			writer_put(w, ".", 1);
 		writer_put(w, piece, length);
+		wire->octets += length;
 		line_continues(wire, piece, length);
 		if (line_end == NULL)
 			return !w->failed;
 		empty = wire->line_octets == 0 || (wire->line_octets == 1 && wire->after_cr);
+		wire->octets += wire->after_cr ? 1 : 2;
 		if (wire->after_cr)
 			writer_put(w, "\n", 1);
 		else
@@ -65,12 +67,15 @@ wire_put(struct wire *wire, struct writer *w, const char *piece, size_t size)
 	return !w->failed;
 }
 
-void
+uint64_t
 wire_end(struct wire *wire, struct writer *w)
 {
-	if (!wire->line_start)
+	if (!wire->line_start) {
 		writer_text(w, wire->after_cr ? "\n" : "\r\n");
+		wire->octets += wire->after_cr ? 1 : 2;
+	}
 	writer_put(w, ".\r\n", 3);
+	return wire->octets;
 }
 
 void

@@ -16,6 +16,7 @@ struct wire {
 	uint64_t body_lines_left;	/* how many lines of the body may still be sent */
 	bool in_body;			/* the empty line after the header was seen */
 	bool line_start, after_cr;	/* what the last octet was */
+	uint64_t octets;		/* so far, without the doubling of dots */
 	uint8_t line_octets;		/* of the line so far, from earlier pieces; 2 means two or more */
 };
 
@@ -23,8 +24,8 @@ struct wire {
 void wire_begin(struct wire *, uint64_t body_lines);
 /* Writes a piece of the stored message. False: enough (TOP is satisfied, or the writer failed). */
 bool wire_put(struct wire *, struct writer *, const char *piece, size_t size);
-/* Ends the last line where it is not ended, and writes the final dot. */
-void wire_end(struct wire *, struct writer *);
+/* Ends the last line where it is not ended, and writes the final dot. Returns the size that was sent. */
+uint64_t wire_end(struct wire *, struct writer *);
 
 /* The size of a message on the wire, before dots are doubled, final line end included. */
 struct wire_size {

@@ -49,19 +49,32 @@ static const struct {
 	{ "h: 1\n\n.b\n", 1, "h: 1\r\n\r\n..b\r\n.\r\n" },
 };
 
+/* What a client counts: the octets before the final dot, with doubled dots made single. */
+static uint64_t
+octets_received(const char *wire, size_t size)
+{
+	uint64_t octets = size - 3;
+
+	for (size_t i = 0; i < size - 3; i++)
+		octets -= wire[i] == '.' && (i == 0 || wire[i - 1] == '\n');
+	return octets;
+}
+
 static size_t
 convert(const char *stored, size_t size, size_t cut, uint64_t body_lines, char *output,
     size_t output_size)
 {
 	struct writer w;
 	struct wire wire;
+	uint64_t sent;
 
 	writer_init(&w, output, output_size, NULL, NULL);
 	wire_begin(&wire, body_lines);
 	if (wire_put(&wire, &w, stored, cut))
 		wire_put(&wire, &w, stored + cut, size - cut);
-	wire_end(&wire, &w);
+	sent = wire_end(&wire, &w);
 	assert_false(w.failed);
+	assert_int_equal(sent, octets_received(output, w.used));
 	return w.used;
 }
 
@@ -91,17 +104,6 @@ test_nul_passes_through(void **state)
 	(void)state;
 	assert_int_equal(convert("a\0b\n", 4, 2, ALL, output, sizeof(output)), 8);
 	assert_memory_equal(output, "a\0b\r\n.\r\n", 8);
-}
-
-/* What a client counts: the octets before the final dot, with doubled dots made single. */
-static uint64_t
-octets_received(const char *wire, size_t size)
-{
-	uint64_t octets = size - 3;
-
-	for (size_t i = 0; i < size - 3; i++)
-		octets -= wire[i] == '.' && (i == 0 || wire[i - 1] == '\n');
-	return octets;
 }
 
 static void

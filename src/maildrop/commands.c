@@ -21,7 +21,7 @@ message_send(struct session *s, size_t index, uint64_t body_lines, ssize_t n)
 {
 	struct error error;
 	struct wire wire;
-	uint64_t offset = 0;
+	uint64_t offset = 0, octets;
 
 	wire_begin(&wire, body_lines);
 	while (n > 0 && wire_put(&wire, s->out, s->scratch->chunk, (size_t)n)) {
@@ -39,7 +39,9 @@ message_send(struct session *s, size_t index, uint64_t body_lines, ssize_t n)
 		session_abort(s, SESSION_READ_FAILED);
 		return;
 	}
-	wire_end(&wire, s->out);
+	octets = wire_end(&wire, s->out);
+	if (body_lines == UINT64_MAX && !s->out->failed)
+		store_sent(s->store, index, octets);
 }
 
 /* Reads the first piece before +OK is said: a message that has vanished can still be refused. */
@@ -68,13 +70,14 @@ message_accessed(struct session *s, size_t index)
 static void
 cmd_retr(struct session *s, const struct request *request, size_t index)
 {
+	struct message message;
 	ssize_t n;
 
 	(void)request;
-	if (!message_first(s, index, &n))
+	if (session_message(s, index, &message) != 0 || !message_first(s, index, &n))
 		return;
 	message_accessed(s, index);
-	reply_ok(s->out, "%" PRIu64 " octets", s->messages[index].size);
+	reply_ok(s->out, "%" PRIu64 " octets", message.size);
 	message_send(s, index, UINT64_MAX, n);
 	if (s->state == SESSION_TRANSACTION && !s->out->failed)
 		atomic_fetch_add(&s->retrieved_count, 1);
@@ -94,7 +97,11 @@ cmd_top(struct session *s, const struct request *request, size_t index)
 static void
 cmd_dele(struct session *s, const struct request *request, size_t index)
 {
+	struct message message;
+
 	(void)request;
+	if (session_message(s, index, &message) != 0)
+		return;
 	if (s->deleted == NULL)
 		s->deleted = calloc(s->message_count, sizeof(*s->deleted));
 	if (s->deleted == NULL) {
@@ -103,6 +110,7 @@ cmd_dele(struct session *s, const struct request *request, size_t index)
 	}
 	s->deleted[index] = true;
 	s->deleted_count++;
+	s->octets -= message.size;
 	atomic_store(&s->marked_count, s->deleted_count);
 	message_accessed(s, index);
 	reply_ok(s->out, "message %zu deleted", index + 1);
@@ -116,6 +124,7 @@ cmd_rset(struct session *s, const struct request *request, size_t index)
 	free(s->deleted);
 	s->deleted = NULL;
 	s->deleted_count = 0;
+	s->octets = s->store->octets;
 	atomic_store(&s->marked_count, 0);
 	s->highest = 0;		/* RFC 1460, section 4 */
 	reply_ok(s->out, "nothing is deleted");
@@ -124,42 +133,60 @@ cmd_rset(struct session *s, const struct request *request, size_t index)
 static void
 cmd_stat(struct session *s, const struct request *request, size_t index)
 {
-	uint64_t size = 0;
-
 	(void)request;
 	(void)index;
-	for (size_t i = 0; i < s->message_count; i++)
-		if (!session_is_deleted(s, i))
-			size += s->messages[i].size;
-	reply_ok(s->out, "%zu %" PRIu64, s->message_count - s->deleted_count, size);
+	reply_ok(s->out, "%zu %" PRIu64, s->message_count - s->deleted_count, s->octets);
+}
+
+typedef void (*message_line)(struct writer *, size_t number, const struct message *);
+
+/* One line behind +OK, or a line for each message that is not deleted. */
+static void
+listing(struct session *s, const struct request *request, size_t index, const char *title,
+    message_line line)
+{
+	struct message message;
+
+	if (!request->all) {
+		if (session_message(s, index, &message) == 0) {
+			writer_text(s->out, "+OK ");
+			line(s->out, index + 1, &message);
+		}
+		return;
+	}
+	reply_ok(s->out, "%s", title);
+	for (size_t i = 0; i < s->message_count && !s->out->failed; i++) {
+		if (session_is_deleted(s, i))
+			continue;
+		if (session_message(s, i, &message) != 0)
+			return;
+		line(s->out, i + 1, &message);
+	}
+	writer_text(s->out, ".\r\n");
+}
+
+static void
+size_line(struct writer *w, size_t number, const struct message *message)
+{
+	writer_printf(w, "%zu %" PRIu64 "\r\n", number, message->size);
 }
 
 static void
 cmd_list(struct session *s, const struct request *request, size_t index)
 {
-	if (!request->all) {
-		reply_ok(s->out, "%zu %" PRIu64, index + 1, s->messages[index].size);
-		return;
-	}
-	reply_ok(s->out, "sizes follow");
-	for (size_t i = 0; i < s->message_count && !s->out->failed; i++)
-		if (!session_is_deleted(s, i))
-			writer_printf(s->out, "%zu %" PRIu64 "\r\n", i + 1, s->messages[i].size);
-	writer_text(s->out, ".\r\n");
+	listing(s, request, index, "sizes follow", size_line);
+}
+
+static void
+uidl_line(struct writer *w, size_t number, const struct message *message)
+{
+	writer_printf(w, "%zu %.*s\r\n", number, (int)message->uidl_size, message->uidl);
 }
 
 static void
 cmd_uidl(struct session *s, const struct request *request, size_t index)
 {
-	if (!request->all) {
-		reply_ok(s->out, "%zu %s", index + 1, s->messages[index].uidl);
-		return;
-	}
-	reply_ok(s->out, "identifiers follow");
-	for (size_t i = 0; i < s->message_count && !s->out->failed; i++)
-		if (!session_is_deleted(s, i))
-			writer_printf(s->out, "%zu %s\r\n", i + 1, s->messages[i].uidl);
-	writer_text(s->out, ".\r\n");
+	listing(s, request, index, "identifiers follow", uidl_line);
 }
 
 /* RFC 1460, section 4. */

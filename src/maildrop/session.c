@@ -39,6 +39,19 @@ session_end_name(enum session_end end)
 	return names[end];
 }
 
+int
+session_message(struct session *s, size_t index, struct message *message)
+{
+	struct error error;
+
+	if (store_message(s->store, index, message, &error) == 0)
+		return 0;
+	LOG(LOG_LEVEL_ERROR, "maildrop-damaged", LOG_SESSION(s->id), LOG_NUMBER("message", index + 1),
+	    LOG_REASON(&error));
+	session_abort(s, SESSION_READ_FAILED);
+	return -1;
+}
+
 void
 session_abort(struct session *s, enum session_end end)
 {
@@ -54,7 +67,6 @@ session_close(struct session *s)
 	session_abort(s, SESSION_DISCONNECTED);
 	store_close(s->store);
 	s->store = NULL;
-	s->messages = NULL;
 	free(s->deleted);
 	s->deleted = NULL;
 }
@@ -62,14 +74,11 @@ session_close(struct session *s)
 void
 session_begin(struct session *s, struct store *store)
 {
-	uint64_t size = 0;
-
 	s->store = store;
-	s->messages = store_messages(store, &s->message_count);
-	for (size_t i = 0; i < s->message_count; i++)
-		size += s->messages[i].size;
+	s->message_count = store->count;
+	s->octets = store->octets;
 	s->state = SESSION_TRANSACTION;
-	reply_ok(s->out, "%zu messages (%" PRIu64 " octets)", s->message_count, size);
+	reply_ok(s->out, "%zu messages (%" PRIu64 " octets)", s->message_count, s->octets);
 }
 
 void
@@ -104,9 +113,7 @@ session_update(struct session *s)
 
 	if (s->deleted_count > 0)
 		result = store_remove(s->store, s->deleted, &error);
-	store_close(s->store);
-	s->store = NULL;
-	s->messages = NULL;
+	store_release(s->store);
 	if (result == 0) {
 		reply_ok(s->out, "goodbye (%zu messages left)", left);
 	} else {

@@ -45,8 +45,8 @@ struct session {
 	struct capabilities capabilities;	/* as announced in AUTHORIZATION; texts are lent */
 	uint64_t id;
 	struct store *store;		/* owned; NULL once it is closed */
-	const struct message *messages;
 	size_t message_count;
+	uint64_t octets;		/* of the messages that are not deleted */
 	bool *deleted;			/* message_count of them; NULL while nothing is marked */
 	size_t deleted_count;
 	uint64_t highest;		/* LAST: the highest number accessed */
@@ -82,5 +82,7 @@ void session_abort(struct session *, enum session_end);
 void session_close(struct session *);
 
 bool session_is_deleted(const struct session *, size_t index);
+/* store_message(); on failure the session is over. */
+int session_message(struct session *, size_t index, struct message *);
 /* One word for the log. */
 const char *session_end_name(enum session_end);

@@ -344,6 +344,7 @@ test_large_sums(void **state)
 	(void)state;
 	memory_store_init(&store, two);
 	store.messages[0].size = store.messages[1].size = INT64_MAX;
+	store.store.octets = 2 * (uint64_t)INT64_MAX;
 	fake_begin(&s, &w, &record, &store.store);
 	fake_say(&s, "STAT\r\nLIST 1\r\n", 100);
 	assert_string_equal(record.text, "+OK 2 messages (18446744073709551614 octets)\r\n"

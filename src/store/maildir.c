@@ -9,221 +9,37 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "mail/wire.h"
+#include "base/log.h"
+#include "store/index.h"
+#include "store/maildir_file.h"
 #include "store/maildir_name.h"
 #include "store/maildir_scan.h"
-
-#define READ_SIZE (64 * 1024)
 
 struct maildir {
 	struct store store;	/* first: the two share their address */
 	int directory;		/* the Maildir itself; holds the lock. -1: it does not exist */
 	int open_file;		/* the message that was read last, or -1 */
 	size_t open_index;
-	struct maildir_list list;
-	struct message *messages;
-	char *uidls;		/* those that are not simply the name */
+	struct index_list list;
+	uint64_t inode;		/* of the Maildir */
+	bool news;		/* the list holds what the index file does not */
+	bool *removed;		/* by index; NULL: none */
+	struct correction *corrections;
 };
 
-static const char *const directory_names[] = { [MAILDIR_NEW] = "new", [MAILDIR_CUR] = "cur" };
+/* A size that turned out to be another than the snapshot says. */
+struct correction {
+	struct correction *next;
+	size_t index;
+	uint64_t size;
+};
 
 static struct maildir *
 maildir_of(struct store *store)
 {
 	return (struct maildir *)store;
-}
-
-static void
-maildir_close(struct store *store)
-{
-	struct maildir *m = maildir_of(store);
-
-	if (m->open_file >= 0)
-		close(m->open_file);
-	if (m->directory >= 0)
-		close(m->directory);
-	maildir_list_free(&m->list);
-	free(m->messages);
-	free(m->uidls);
-	free(m);
-}
-
-/* "new/NAME" or "cur/NAME:2,S" as it was last seen. */
-static void
-file_path(const struct maildir *m, const struct maildir_file *file, char path[NAME_MAX + 8])
-{
-	const char *base = m->list.names + file->name;
-
-	snprintf(path, NAME_MAX + 8, "%s/%s%s", directory_names[file->directory], base,
-	    base + file->base_size + 1);
-}
-
-/* The same for a file that other programs have renamed. ERROR_GONE: it is nowhere. */
-static int
-file_path_anew(const struct maildir *m, const struct maildir_file *file, char path[NAME_MAX + 8],
-    struct error *error)
-{
-	enum maildir_directory which;
-	char name[256];
-	int found = maildir_find(m->directory, m->list.names + file->name, file->base_size, &which,
-	    name, error);
-
-	if (found == 0)
-		return error_set(error, ERROR_GONE, "the message was removed by another program");
-	if (found < 0)
-		return -1;
-	snprintf(path, NAME_MAX + 8, "%s/%s", directory_names[which], name);
-	return 0;
-}
-
-static int
-file_open(const struct maildir *m, const struct maildir_file *file, struct error *error)
-{
-	char path[NAME_MAX + 8];
-	int descriptor;
-
-	file_path(m, file, path);
-	descriptor = openat(m->directory, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (descriptor < 0 && errno == ENOENT) {
-		if (file_path_anew(m, file, path, error) != 0)
-			return -1;
-		descriptor = openat(m->directory, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	}
-	if (descriptor < 0)
-		return error_errno(error, errno == ENOENT ? ERROR_GONE : ERROR_TEMPORARY,
-		    "cannot open the message %.150s", path);
-	return descriptor;
-}
-
-static ssize_t
-file_read(int descriptor, void *buffer, size_t size, uint64_t offset, struct error *error)
-{
-	ssize_t n;
-
-	do
-		n = pread(descriptor, buffer, size, (off_t)offset);
-	while (n < 0 && errno == EINTR);
-	return n >= 0 ? n : error_errno(error, ERROR_TEMPORARY, "cannot read a message");
-}
-
-/* Reads the whole file once to learn its size on the wire. */
-static int
-file_measure(const struct maildir *m, const struct maildir_file *file, uint64_t *octets,
-    struct error *error)
-{
-	char chunk[READ_SIZE];
-	struct wire_size size;
-	uint64_t offset = 0;
-	ssize_t n;
-	int descriptor = file_open(m, file, error);
-
-	if (descriptor < 0)
-		return -1;
-	wire_size_begin(&size);
-	while ((n = file_read(descriptor, chunk, sizeof(chunk), offset, error)) > 0) {
-		wire_size_add(&size, chunk, (size_t)n);
-		offset += (uint64_t)n;
-	}
-	close(descriptor);
-	if (n == 0)
-		*octets = wire_size_end(&size);
-	return (int)n;
-}
-
-/*
- * Fills in the sizes that the names do not tell. A message that vanished since the listing is
- * dropped: it has no number yet.
- */
-static int
-sizes_complete(struct maildir *m, struct error *error)
-{
-	struct maildir_list *list = &m->list;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < list->count; i++) {
-		struct maildir_file *file = &list->files[i];
-
-		if (!file->has_wire_size &&
-		    file_measure(m, file, &file->wire_size, error) != 0) {
-			if (error->kind != ERROR_GONE)
-				return -1;
-			continue;
-		}
-		list->files[kept++] = *file;
-	}
-	list->count = kept;
-	return 0;
-}
-
-/* How many files before this one have the same name without sizes; they stand together. */
-static unsigned
-copies_before(const struct maildir *m, size_t index)
-{
-	const struct maildir_file *files = m->list.files;
-	const char *names = m->list.names;
-	unsigned copies = 0;
-
-	while (index > copies && files[index - copies - 1].unique_size == files[index].unique_size &&
-	    memcmp(names + files[index - copies - 1].name, names + files[index].name,
-	        files[index].unique_size) == 0)
-		copies++;
-	return copies;
-}
-
-static bool
-needs_digest(const struct maildir *m, size_t index)
-{
-	const struct maildir_file *file = &m->list.files[index];
-
-	return !maildir_name_is_uidl(m->list.names + file->name, file->unique_size) ||
-	    copies_before(m, index) > 0;
-}
-
-/*
- * Names that end at their unique part are lent as UIDLs; of the others the unique part is copied
- * into one block, m->uidls.
- */
-static int
-messages_make(struct maildir *m, struct error *error)
-{
-	struct maildir_list *list = &m->list;
-	size_t uidls_size = 1, used = 0;
-
-	for (size_t i = 0; i < list->count; i++) {
-		const struct maildir_file *file = &list->files[i];
-
-		if (needs_digest(m, i))
-			uidls_size += UIDL_SIZE;
-		else if (file->unique_size < file->base_size)
-			uidls_size += file->unique_size + 1u;
-	}
-	m->uidls = malloc(uidls_size);
-	m->messages = calloc(list->count + 1, sizeof(*m->messages));
-	if (m->uidls == NULL || m->messages == NULL)
-		return error_set(error, ERROR_TEMPORARY, "no memory for %zu messages", list->count);
-	for (size_t i = 0; i < list->count; i++) {
-		const struct maildir_file *file = &list->files[i];
-		const char *name = list->names + file->name;
-
-		m->messages[i].size = file->wire_size;
-		if (needs_digest(m, i)) {
-			maildir_name_digest(name, file->unique_size, copies_before(m, i),
-			    m->uidls + used);
-			m->messages[i].uidl = m->uidls + used;
-			used += UIDL_SIZE;
-		} else if (file->unique_size < file->base_size) {
-			memcpy(m->uidls + used, name, file->unique_size);
-			m->uidls[used + file->unique_size] = '\0';
-			m->messages[i].uidl = m->uidls + used;
-			used += file->unique_size + 1u;
-		} else {
-			m->messages[i].uidl = name;
-		}
-	}
-	return 0;
 }
 
 /* A Maildir that is missing while its parent is there belongs to a user who never had mail. */
@@ -247,6 +63,8 @@ directory_missing(const char *path, struct error *error)
 static int
 directory_open(struct maildir *m, const char *path, struct error *error)
 {
+	struct stat status;
+
 	if (path[0] == '\0')
 		return error_set(error, ERROR_PERMANENT, "the place names no directory");
 	m->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -256,11 +74,206 @@ directory_open(struct maildir *m, const char *path, struct error *error)
 		return error_errno(error, errno == EACCES || errno == ENOTDIR ? ERROR_PERMANENT
 		                                                              : ERROR_TEMPORARY,
 		    "cannot open the Maildir %.120s", path);
-	if (flock(m->directory, LOCK_EX | LOCK_NB) == 0)
+	if (flock(m->directory, LOCK_EX | LOCK_NB) != 0) {
+		if (errno == EWOULDBLOCK)
+			return error_set(error, ERROR_BUSY, "another session has the maildrop open");
+		return error_errno(error, ERROR_TEMPORARY, "cannot lock the Maildir %.120s", path);
+	}
+	if (fstat(m->directory, &status) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot look at the Maildir %.120s", path);
+	m->inode = status.st_ino;
+	return 0;
+}
+
+/* Sizes that are known already, of the messages that are still there. Both lists have one order. */
+static void
+sizes_recall(struct index_list *list, const struct index_list *known)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct index_entry *entry = &list->grown[i];
+
+		while (k < known->count && index_entry_sound(known, k) &&
+		    maildir_compare(known, &known->entries[k], list, entry) < 0)
+			k++;
+		if (k == known->count || !index_entry_sound(known, k))
+			return;
+		if (maildir_compare(known, &known->entries[k], list, entry) == 0 &&
+		    known->entries[k].flags & INDEX_SIZED) {
+			entry->wire_size = known->entries[k].wire_size;
+			entry->flags = known->entries[k].flags;
+		}
+	}
+}
+
+/* Messages that vanished before they were counted have no number yet: they are left out. */
+static void
+gone_drop(struct index_list *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		if ((list->grown[i].flags & INDEX_GONE) == 0)
+			list->grown[kept++] = list->grown[i];
+	list->count = kept;
+}
+
+/* How many before this one have the same unique part; they stand together. */
+static unsigned
+copies_before(const struct index_list *list, size_t index)
+{
+	const struct index_entry *entry = &list->entries[index];
+	unsigned copies = 0;
+
+	while (index > copies && entry[-(ptrdiff_t)copies - 1].unique_size == entry->unique_size &&
+	    memcmp(index_base(list, &entry[-(ptrdiff_t)copies - 1]), index_base(list, entry),
+	        entry->unique_size) == 0)
+		copies++;
+	return copies;
+}
+
+/* A digest for each message whose unique part is no UIDL or not its own alone. */
+static int
+uidls_complete(struct index_list *list, struct error *error)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct index_entry *entry = &list->entries[i];
+		unsigned copies = copies_before(list, i);
+		char uidl[UIDL_SIZE];
+
+		if (copies == 0 && maildir_name_is_uidl(index_base(list, entry), entry->unique_size))
+			continue;
+		maildir_name_digest(index_base(list, entry), entry->unique_size, copies, uidl);
+		if (index_set_uidl(list, i, uidl) != 0)
+			return error_set(error, ERROR_TEMPORARY, "no memory for the UIDLs");
+	}
+	return 0;
+}
+
+/* Adds up; a size that is only estimated must be counted next time, so nothing is settled then. */
+static void
+list_complete(struct index_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		list->octets += list->entries[i].wire_size;
+		if ((list->entries[i].flags & INDEX_SIZED) == 0)
+			list->stamps[MAILDIR_NEW].settled = list->stamps[MAILDIR_CUR].settled = false;
+	}
+	index_shrink(list);
+}
+
+/* Reads what has changed since the index was written (known; NULL: there is none). */
+static int
+list_renew(struct maildir *m, const struct index_list *known, struct error *error)
+{
+	int counted;
+
+	if (maildir_scan(m->directory, known, &m->list, error) != 0)
+		return -1;
+	if (known != NULL)
+		sizes_recall(&m->list, known);
+	counted = maildir_files_count(m->directory, &m->list, error);
+	gone_drop(&m->list);
+	/* What was counted is remembered even if the rest has to wait. */
+	m->news = true;
+	if (uidls_complete(&m->list, error) != 0)
+		return -1;
+	list_complete(&m->list);
+	return counted;
+}
+
+static int
+list_make(struct maildir *m, struct error *error)
+{
+	struct index_list known;
+	struct index_stamp stamps[2];
+	struct error problem;
+	int found = index_read(&known, m->directory, m->inode, &problem), result;
+
+	if (found < 0)
+		LOG(LOG_LEVEL_WARNING, "index-ignored", LOG_REASON(&problem));
+	if (found <= 0)
+		return list_renew(m, NULL, error);
+	maildir_stamps(m->directory, stamps);
+	if (index_stamp_same(&known.stamps[MAILDIR_NEW], &stamps[MAILDIR_NEW]) &&
+	    index_stamp_same(&known.stamps[MAILDIR_CUR], &stamps[MAILDIR_CUR])) {
+		m->list = known;
 		return 0;
-	if (errno == EWOULDBLOCK)
-		return error_set(error, ERROR_BUSY, "another session has the maildrop open");
-	return error_errno(error, ERROR_TEMPORARY, "cannot lock the Maildir %.120s", path);
+	}
+	result = list_renew(m, &known, error);
+	index_free(&known);
+	return result;
+}
+
+/* A list of its own with the sizes put right; the session's has to hold still. */
+static int
+list_correct(const struct maildir *m, struct index_list *corrected)
+{
+	*corrected = (struct index_list){ 0 };
+	memcpy(corrected->stamps, m->list.stamps, sizeof(corrected->stamps));
+	for (size_t i = 0; i < m->list.count; i++) {
+		const struct index_entry *entry = &m->list.entries[i];
+
+		if (!index_entry_sound(&m->list, i) ||
+		    index_append(corrected, entry, index_base(&m->list, entry), entry->base_size,
+		        index_flags(&m->list, entry), index_own_uidl(&m->list, entry)) != 0)
+			return -1;
+	}
+	for (const struct correction *c = m->corrections; c != NULL; c = c->next) {
+		corrected->grown[c->index].wire_size = c->size;
+		corrected->grown[c->index].flags |= INDEX_SIZED | INDEX_COUNTED;
+	}
+	return 0;
+}
+
+/* What was learnt is written down, without what was removed. It is a cache: a failure is only logged. */
+static void
+list_remember(struct maildir *m)
+{
+	const struct index_list *list = &m->list;
+	struct index_list corrected = { 0 };
+	struct error error;
+
+	if (m->directory < 0 || (!m->news && m->removed == NULL && m->corrections == NULL))
+		return;
+	if (m->corrections != NULL && list_correct(m, &corrected) == 0)
+		list = &corrected;
+	if (index_write(list, m->removed, m->directory, m->inode, &error) != 0)
+		LOG(LOG_LEVEL_WARNING, "index-not-written", LOG_REASON(&error));
+	index_free(&corrected);
+}
+
+/* The session is over but for its answer: let the next one in. */
+static void
+maildir_release(struct store *store)
+{
+	struct maildir *m = maildir_of(store);
+
+	if (m->directory >= 0)
+		flock(m->directory, LOCK_UN);
+}
+
+static void
+maildir_close(struct store *store)
+{
+	struct maildir *m = maildir_of(store);
+
+	maildir_release(store);
+	if (m->open_file >= 0)
+		close(m->open_file);
+	list_remember(m);
+	if (m->directory >= 0)
+		close(m->directory);
+	while (m->corrections != NULL) {
+		struct correction *next = m->corrections->next;
+
+		free(m->corrections);
+		m->corrections = next;
+	}
+	index_free(&m->list);
+	free(m->removed);
+	free(m);
 }
 
 static int
@@ -272,23 +285,36 @@ maildir_open(struct store **store, const char *path, struct error *error)
 		return error_set(error, ERROR_TEMPORARY, "no memory for a maildrop");
 	m->store.ops = &maildir_ops;
 	m->directory = m->open_file = -1;
-	if (directory_open(m, path, error) != 0 ||
-	    (m->directory >= 0 && maildir_scan(m->directory, &m->list, error) != 0) ||
-	    sizes_complete(m, error) != 0 || messages_make(m, error) != 0) {
+	if (directory_open(m, path, error) != 0 || (m->directory >= 0 && list_make(m, error) != 0)) {
 		maildir_close(&m->store);
 		return -1;
 	}
+	m->store.count = m->list.count;
+	m->store.octets = m->list.octets;
 	*store = &m->store;
 	return 0;
 }
 
-static const struct message *
-maildir_messages(const struct store *store, size_t *count)
+/* The index was damaged behind its header: do without it next time. */
+static int
+list_damaged(struct maildir *m, struct error *error)
 {
-	const struct maildir *m = (const struct maildir *)store;
+	unlinkat(m->directory, INDEX_NAME, 0);
+	m->news = false;
+	return error_set(error, ERROR_TEMPORARY, "the index is damaged");
+}
 
-	*count = m->list.count;
-	return m->messages;
+static int
+maildir_message(struct store *store, size_t index, struct message *message, struct error *error)
+{
+	struct maildir *m = maildir_of(store);
+	const struct index_entry *entry = &m->list.entries[index];
+
+	if (!index_entry_sound(&m->list, index))
+		return list_damaged(m, error);
+	message->size = entry->wire_size;
+	message->uidl = index_uidl(&m->list, entry, &message->uidl_size);
+	return 0;
 }
 
 static ssize_t
@@ -299,16 +325,19 @@ maildir_read(struct store *store, size_t index, uint64_t offset, void *buffer, s
 	ssize_t n;
 
 	if (m->open_file < 0 || m->open_index != index) {
-		int descriptor = file_open(m, &m->list.files[index], error);
+		int file;
 
-		if (descriptor < 0)
+		if (!index_entry_sound(&m->list, index))
+			return list_damaged(m, error);
+		file = maildir_file_open(m->directory, &m->list, &m->list.entries[index], error);
+		if (file < 0)
 			return -1;
 		if (m->open_file >= 0)
 			close(m->open_file);
-		m->open_file = descriptor;
+		m->open_file = file;
 		m->open_index = index;
 	}
-	n = file_read(m->open_file, buffer, size, offset, error);
+	n = maildir_file_read(m->open_file, buffer, size, offset, error);
 	/* A session that waits for its next command should not keep a file open. */
 	if (n <= 0) {
 		close(m->open_file);
@@ -317,37 +346,40 @@ maildir_read(struct store *store, size_t index, uint64_t offset, void *buffer, s
 	return n;
 }
 
-static int
-file_remove(const struct maildir *m, const struct maildir_file *file, struct error *error)
+/* A name may lie about its size (,W=), and a file may have been changed since it was counted. */
+static void
+maildir_sent(struct store *store, size_t index, uint64_t size)
 {
-	char path[NAME_MAX + 8];
+	struct maildir *m = maildir_of(store);
+	const struct index_entry *entry = &m->list.entries[index];
+	struct correction *correction;
 
-	file_path(m, file, path);
-	for (int tries = 0; tries < 3; tries++) {
-		if (unlinkat(m->directory, path, 0) == 0)
-			return 0;
-		if (errno != ENOENT)
-			return error_errno(error, ERROR_TEMPORARY, "cannot remove %.150s", path);
-		if (file_path_anew(m, file, path, error) != 0)
-			return error->kind == ERROR_GONE ? 0 : -1;
-	}
-	return error_set(error, ERROR_TEMPORARY, "cannot remove %.150s: it moves", path);
+	if (entry->wire_size == size)
+		return;
+	LOG(LOG_LEVEL_WARNING, "size-corrected", LOG_TEXT("message", index_base(&m->list, entry)),
+	    LOG_NUMBER("told", entry->wire_size), LOG_NUMBER("counted", size));
+	correction = malloc(sizeof(*correction));
+	if (correction == NULL)
+		return;
+	*correction = (struct correction){ .next = m->corrections, .index = index, .size = size };
+	m->corrections = correction;
 }
 
 static int
 directory_sync(const struct maildir *m, enum maildir_directory which, struct error *error)
 {
-	int directory = openat(m->directory, directory_names[which], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory = openat(m->directory, maildir_directory_names[which],
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int result;
 
 	if (directory < 0)
 		return errno == ENOENT ? 0
 		                       : error_errno(error, ERROR_TEMPORARY, "cannot open %s",
-		                             directory_names[which]);
+		                             maildir_directory_names[which]);
 	result = fsync(directory);
 	if (result != 0)
 		error_errno(error, ERROR_TEMPORARY, "cannot sync the directory %s",
-		    directory_names[which]);
+		    maildir_directory_names[which]);
 	close(directory);
 	return result;
 }
@@ -356,15 +388,22 @@ static int
 maildir_remove(struct store *store, const bool marked[], struct error *error)
 {
 	struct maildir *m = maildir_of(store);
-	struct error problem;
 	bool touched = false;
 	int result = 0;
 
+	m->removed = calloc(m->list.count + 1, sizeof(*m->removed));
 	for (size_t i = 0; i < m->list.count; i++) {
+		struct error problem;
+
 		if (!marked[i])
 			continue;
 		touched = true;
-		if (file_remove(m, &m->list.files[i], &problem) != 0) {
+		if (!index_entry_sound(&m->list, i))
+			result = list_damaged(m, error);
+		else if (maildir_file_remove(m->directory, &m->list, &m->list.entries[i], &problem) == 0) {
+			if (m->removed != NULL)
+				m->removed[i] = true;
+		} else {
 			*error = problem;
 			result = -1;
 		}
@@ -379,8 +418,10 @@ maildir_remove(struct store *store, const bool marked[], struct error *error)
 const struct store_ops maildir_ops = {
 	.scheme = "maildir",
 	.open = maildir_open,
-	.messages = maildir_messages,
+	.message = maildir_message,
 	.read = maildir_read,
+	.sent = maildir_sent,
 	.remove = maildir_remove,
+	.release = maildir_release,
 	.close = maildir_close,
 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/maildir_name.h"
@@ -18,7 +19,7 @@
 /* Called for each message file; nonzero ends the walk and is handed on. */
 typedef int (*entry_visitor)(void *context, enum maildir_directory, const struct dirent64 *);
 
-static const char *const directory_names[] = { [MAILDIR_NEW] = "new", [MAILDIR_CUR] = "cur" };
+const char *const maildir_directory_names[2] = { [MAILDIR_NEW] = "new", [MAILDIR_CUR] = "cur" };
 
 static bool
 is_message(int directory, const struct dirent64 *entry)
@@ -58,105 +59,73 @@ static int
 directory_failure(struct error *error, enum maildir_directory which)
 {
 	return error_errno(error, ERROR_TEMPORARY, "cannot read the directory %s of the Maildir",
-	    directory_names[which]);
+	    maildir_directory_names[which]);
 }
 
-/* Zeroes *changed for a directory that is not there. */
+static int
+directory_open(int maildir, enum maildir_directory which)
+{
+	return openat(maildir, maildir_directory_names[which], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 static int
 directory_walk(int maildir, enum maildir_directory which, entry_visitor visit, void *context,
-    struct timespec *changed, struct error *error)
+    struct error *error)
 {
-	int directory = openat(maildir, directory_names[which], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat status;
-	int result;
+	int directory = directory_open(maildir, which), result;
 
-	*changed = (struct timespec){ 0 };
 	if (directory < 0)
 		return errno == ENOENT ? 0 : directory_failure(error, which);
-	if (fstat(directory, &status) != 0 ||
-	    (result = entries_walk(directory, which, visit, context)) < 0) {
+	result = entries_walk(directory, which, visit, context);
+	if (result < 0)
 		directory_failure(error, which);
-		close(directory);
-		return -1;
-	}
-	*changed = status.st_ctim;
 	close(directory);
 	return result;
 }
 
 static int
-names_put(struct maildir_list *list, const char *text, size_t size)
-{
-	if (list->names_size + size + 1 > list->names_capacity) {
-		size_t capacity = list->names_capacity * 2 + size + 1024;
-		char *names = capacity < UINT32_MAX ? realloc(list->names, capacity) : NULL;
-
-		if (names == NULL)
-			return -1;
-		list->names = names;
-		list->names_capacity = capacity;
-	}
-	memcpy(list->names + list->names_size, text, size);
-	list->names[list->names_size + size] = '\0';
-	list->names_size += size + 1;
-	return 0;
-}
-
-static int
 list_put(void *context, enum maildir_directory which, const struct dirent64 *entry)
 {
-	struct maildir_list *list = context;
 	struct maildir_name parsed;
-	struct maildir_file *file;
+	struct index_entry row;
 
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity * 2 + 32;
-		struct maildir_file *files = reallocarray(list->files, capacity, sizeof(*files));
-
-		if (files == NULL)
-			return -1;
-		list->files = files;
-		list->capacity = capacity;
-	}
 	maildir_name_parse(&parsed, entry->d_name);
-	file = &list->files[list->count];
-	*file = (struct maildir_file){
-		.inode = entry->d_ino,
-		.time = parsed.time,
-		.wire_size = parsed.wire_size,
-		.name = (uint32_t)list->names_size,
-		.base_size = (uint32_t)parsed.base_size,
-		.unique_size = (uint16_t)parsed.unique_size,
-		.directory = (uint8_t)which,
-		.has_wire_size = parsed.has_wire_size,
-	};
-	if (names_put(list, entry->d_name, parsed.base_size) != 0 ||
-	    names_put(list, entry->d_name + parsed.base_size,
-	        strlen(entry->d_name + parsed.base_size)) != 0)
-		return -1;
-	list->count++;
-	return 0;
+	memset(&row, 0, sizeof(row));
+	row.time = parsed.time;
+	row.inode = entry->d_ino;
+	row.directory = (uint8_t)which;
+	row.unique_size = (uint16_t)parsed.unique_size;
+	row.wire_size = parsed.wire_size;
+	row.flags = parsed.has_wire_size ? INDEX_SIZED : 0;
+	return index_append(context, &row, entry->d_name, parsed.base_size,
+	    entry->d_name + parsed.base_size, "");
 }
 
 /* By time, then unique part (so that equal ones stand together), then the whole name. */
-static int
-compare_files(const void *a, const void *b, void *names)
+int
+maildir_compare(const struct index_list *x_list, const struct index_entry *x,
+    const struct index_list *y_list, const struct index_entry *y)
 {
-	const struct maildir_file *x = a, *y = b;
-	const char *x_name = (char *)names + x->name, *y_name = (char *)names + y->name;
+	const char *x_base = index_base(x_list, x), *y_base = index_base(y_list, y);
 	size_t shorter = x->unique_size < y->unique_size ? x->unique_size : y->unique_size;
 	int order;
 
 	if (x->time != y->time)
 		return x->time < y->time ? -1 : 1;
-	order = memcmp(x_name, y_name, shorter);
+	order = memcmp(x_base, y_base, shorter);
 	if (order == 0 && x->unique_size != y->unique_size)
 		order = x->unique_size < y->unique_size ? -1 : 1;
-	if (order == 0)
-		order = strcmp(x_name, y_name);
-	if (order != 0)
-		return order;
-	return x->directory != y->directory ? (x->directory < y->directory ? -1 : 1) : 0;
+	return order != 0 ? order : strcmp(x_base, y_base);
+}
+
+static int
+compare_entries(const void *x, const void *y, void *list)
+{
+	int order = maildir_compare(list, x, list, y);
+
+	return order != 0 ? order
+	                  : ((const struct index_entry *)x)->directory -
+	        ((const struct index_entry *)y)->directory;
 }
 
 /*
@@ -164,92 +133,109 @@ compare_files(const void *a, const void *b, void *names)
  * base, same inode. The later entry (in cur/) is the newer one.
  */
 static void
-list_drop_doubles(struct maildir_list *list)
+list_drop_doubles(struct index_list *list)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
-		const struct maildir_file *previous = kept > 0 ? &list->files[kept - 1] : NULL;
+		const struct index_entry *previous = kept > 0 ? &list->grown[kept - 1] : NULL;
 
-		if (previous != NULL && previous->inode == list->files[i].inode &&
-		    strcmp(list->names + previous->name, list->names + list->files[i].name) == 0)
+		if (previous != NULL && previous->inode == list->grown[i].inode &&
+		    strcmp(index_base(list, previous), index_base(list, &list->grown[i])) == 0)
 			kept--;
-		list->files[kept++] = list->files[i];
+		list->grown[kept++] = list->grown[i];
 	}
 	list->count = kept;
 }
 
-static bool
-changed_since(int maildir, enum maildir_directory which, const struct timespec *then)
+void
+maildir_stamps(int maildir, struct index_stamp stamps[2])
 {
+	struct timespec now;
 	struct stat status;
 
-	if (fstatat(maildir, directory_names[which], &status, 0) != 0)
-		return errno != ENOENT || then->tv_sec != 0;
-	return status.st_ctim.tv_sec != then->tv_sec || status.st_ctim.tv_nsec != then->tv_nsec;
+	clock_gettime(CLOCK_REALTIME, &now);
+	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++)
+		index_stamp_make(&stamps[which],
+		    fstatat(maildir, maildir_directory_names[which], &status, 0) == 0 ? &status : NULL,
+		    &now);
+}
+
+static bool
+is_disturbed(int maildir, const struct index_stamp before[2])
+{
+	struct index_stamp after[2];
+
+	maildir_stamps(maildir, after);
+	after[MAILDIR_CUR].settled = before[MAILDIR_CUR].settled;
+	return memcmp(&before[MAILDIR_CUR], &after[MAILDIR_CUR], sizeof(after[0])) != 0;
+}
+
+/* 1: what is known of that directory was copied. 0: it has to be read. */
+static int
+known_copy(const struct index_list *known, enum maildir_directory which, struct index_list *list)
+{
+	size_t count_before = list->count;
+
+	if (known == NULL || !index_stamp_same(&known->stamps[which], &list->stamps[which]))
+		return 0;
+	for (size_t i = 0; i < known->count; i++) {
+		const struct index_entry *entry = &known->entries[i];
+
+		if (!index_entry_sound(known, i)) {
+			list->count = count_before;
+			return 0;
+		}
+		if (entry->directory == which &&
+		    index_append(list, entry, index_base(known, entry), entry->base_size,
+		        index_flags(known, entry), "") != 0)
+			return -1;
+	}
+	return 1;
 }
 
 /* new/ before cur/: what moves meanwhile moves into what is still to be read. */
 static int
-scan_once(int maildir, struct maildir_list *list, bool *disturbed, struct error *error)
+scan_once(int maildir, const struct index_list *known, struct index_list *list,
+    struct error *error)
 {
-	struct timespec changed[2];
-	int result = 0;
+	list->count = list->texts_size = 0;
+	maildir_stamps(maildir, list->stamps);
+	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++) {
+		int copied = known_copy(known, (enum maildir_directory)which, list);
 
-	list->count = list->names_size = 0;
-	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR && result == 0; which++)
-		result = directory_walk(maildir, (enum maildir_directory)which, list_put, list,
-		    &changed[which], error);
-	if (result != 0)
-		return -1;
-	*disturbed = changed_since(maildir, MAILDIR_CUR, &changed[MAILDIR_CUR]);
+		if (copied < 0)
+			return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
+		if (copied == 0 &&
+		    directory_walk(maildir, (enum maildir_directory)which, list_put, list, error) != 0)
+			return -1;
+	}
 	return 0;
 }
 
-/* Gives back what growing by doubling left over. */
-static void
-list_shrink(struct maildir_list *list)
-{
-	void *files = reallocarray(list->files, list->count + (list->count == 0), sizeof(*list->files));
-	void *names = realloc(list->names, list->names_size + (list->names_size == 0));
-
-	list->files = files != NULL ? files : list->files;
-	list->names = names != NULL ? names : list->names;
-	list->capacity = list->count;
-	list->names_capacity = list->names_size;
-}
-
 int
-maildir_scan(int maildir, struct maildir_list *list, struct error *error)
+maildir_scan(int maildir, const struct index_list *known, struct index_list *list,
+    struct error *error)
 {
-	bool disturbed = true;
-
-	*list = (struct maildir_list){ 0 };
+	*list = (struct index_list){ 0 };
 	/*
 	 * A rename inside cur/ (a flag was set) can hide a file from a reader of the directory: when
 	 * cur/ has changed meanwhile, read again. A program that renames without pause gets the last
 	 * reading.
 	 */
-	for (int scans = 0; scans < SCANS_MAX && disturbed; scans++) {
-		if (scan_once(maildir, list, &disturbed, error) != 0) {
-			maildir_list_free(list);
+	for (int scans = 0; scans < SCANS_MAX; scans++) {
+		if (scan_once(maildir, known, list, error) != 0) {
+			index_free(list);
 			return -1;
 		}
+		if (!is_disturbed(maildir, list->stamps))
+			break;
 	}
 	if (list->count > 1) {
-		qsort_r(list->files, list->count, sizeof(*list->files), compare_files, list->names);
+		qsort_r(list->grown, list->count, sizeof(*list->grown), compare_entries, list);
 		list_drop_doubles(list);
 	}
-	list_shrink(list);
 	return 0;
-}
-
-void
-maildir_list_free(struct maildir_list *list)
-{
-	free(list->files);
-	free(list->names);
-	*list = (struct maildir_list){ 0 };
 }
 
 struct finding {
@@ -279,11 +265,12 @@ maildir_find(int maildir, const char *base, size_t base_size, enum maildir_direc
 	struct finding finding = { .base = base, .base_size = base_size };
 
 	for (int scans = 0; scans < SCANS_MAX; scans++) {
-		struct timespec changed = { 0 };
+		struct index_stamp before[2];
 
+		maildir_stamps(maildir, before);
 		for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++) {
 			int result = directory_walk(maildir, (enum maildir_directory)which,
-			    compare_entry, &finding, &changed, error);
+			    compare_entry, &finding, error);
 
 			if (result < 0)
 				return -1;
@@ -293,7 +280,7 @@ maildir_find(int maildir, const char *base, size_t base_size, enum maildir_direc
 				return 1;
 			}
 		}
-		if (!changed_since(maildir, MAILDIR_CUR, &changed))
+		if (!is_disturbed(maildir, before))
 			return 0;
 	}
 	return 0;

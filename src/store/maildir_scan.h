@@ -1,47 +1,32 @@
 /*
  * Reading the directories of a Maildir: which files are messages, in which order.
- *
- * The list lives in two blocks, one of entries and one of their names, so that a parked session
- * costs little more than its names.
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "base/error.h"
+#include "store/index.h"
 
 enum maildir_directory { MAILDIR_NEW, MAILDIR_CUR };
 
-struct maildir_file {
-	uint64_t inode;
-	uint64_t time;
-	uint64_t wire_size;
-	uint32_t name;		/* offset in names: the base, NUL, the flags from the colon on, NUL */
-	uint32_t base_size;
-	uint16_t unique_size;
-	uint8_t directory;	/* enum maildir_directory */
-	bool has_wire_size;
-};
+/* "new" and "cur". */
+extern const char *const maildir_directory_names[2];
 
-struct maildir_list {
-	struct maildir_file *files;
-	size_t count, capacity;
-	char *names;
-	size_t names_size, names_capacity;
-};
-
+/* What both directories look like now. Does not fail: what cannot be seen is as if not there. */
+void maildir_stamps(int maildir, struct index_stamp stamps[2]);
 /*
- * Lists both directories of an open Maildir, sorted by time, then name. A file that other programs
- * rename meanwhile is neither missed nor listed twice. One of the directories may be missing.
+ * Lists both directories of an open Maildir, sorted by time, then name, with no UIDLs but the
+ * unique parts and no sizes but those that the names tell. A file that other programs rename
+ * meanwhile is neither missed nor listed twice. A directory that is as known (may be NULL) has
+ * recorded it is not read. Either may be missing.
  */
-int maildir_scan(int maildir, struct maildir_list *, struct error *);
-void maildir_list_free(struct maildir_list *);
+int maildir_scan(int maildir, const struct index_list *known, struct index_list *, struct error *);
+/* The order of messages. */
+int maildir_compare(const struct index_list *, const struct index_entry *,
+    const struct index_list *, const struct index_entry *);
 
 /*
  * Looks for the file with that base in both directories, whatever its flags are now. 1: found,
  * *directory and name (with flags) are set. 0: it is not there. -1: a directory cannot be read.
  */
 int maildir_find(int maildir, const char *base, size_t base_size,
-    enum maildir_directory *directory, char name[256], struct error *);
+    enum maildir_directory *directory, char name[256], struct error *error);

@@ -99,28 +99,30 @@ open_store(void)
 static void
 assert_message(struct store *store, size_t index, const char *uidl, uint64_t size, const char *text)
 {
-	size_t count;
-	const struct message *messages = store_messages(store, &count);
+	struct message message;
 	struct error error;
 	char buffer[200];
 	ssize_t n;
 
-	assert_true(index < count);
-	assert_string_equal(messages[index].uidl, uidl);
-	assert_int_equal(messages[index].size, size);
+	assert_true(index < store->count);
+	assert_int_equal(store_message(store, index, &message, &error), 0);
+	assert_int_equal(message.uidl_size, strlen(uidl));
+	assert_memory_equal(message.uidl, uidl, message.uidl_size);
+	assert_int_equal(message.size, size);
 	n = store_read(store, index, 0, buffer, sizeof(buffer), &error);
 	assert_int_equal(n, (ssize_t)strlen(text));
 	assert_memory_equal(buffer, text, (size_t)n);
 	assert_int_equal(store_read(store, index, (uint64_t)n, buffer, sizeof(buffer), &error), 0);
 }
 
-static size_t
-message_count(struct store *store)
+static void
+uidl_copy(struct store *store, size_t index, char uidl[UIDL_SIZE])
 {
-	size_t count;
+	struct message message;
+	struct error error;
 
-	store_messages(store, &count);
-	return count;
+	assert_int_equal(store_message(store, index, &message, &error), 0);
+	snprintf(uidl, UIDL_SIZE, "%.*s", (int)message.uidl_size, message.uidl);
 }
 
 static void
@@ -139,7 +141,7 @@ test_listing(void **state)
 	file_put("dovecot.index", "no\n");
 	directory_make("cur/10.directory");
 	store = open_store();
-	assert_int_equal(message_count(store), 5);
+	assert_int_equal(store->count, 5);
 	assert_message(store, 1, "3.old.mx", 6, "x\r\ny\n");
 	assert_message(store, 2, "20.a.mx", 3, "a");
 	assert_message(store, 3, "20.b.mx", 3, "b\n");
@@ -162,34 +164,33 @@ test_symlinks_are_left_alone(void **state)
 	snprintf(path, sizeof(path), "%s/new/2.fifo", root);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	store = open_store();
-	assert_int_equal(message_count(store), 0);
+	assert_int_equal(store->count, 0);
 	store_close(store);
 }
 
 static void
 test_uidl_outlives_flags_and_sizes(void **state)
 {
-	char first[UIDL_SIZE];
+	char first[UIDL_SIZE], second[UIDL_SIZE];
 	struct store *store;
-	size_t count;
 
 	(void)state;
 	file_put("new/7.M1P1.mx", "a\n");
 	store = open_store();
-	snprintf(first, sizeof(first), "%s", store_messages(store, &count)[0].uidl);
+	uidl_copy(store, 0, first);
 	store_close(store);
 	file_move("new/7.M1P1.mx", "cur/7.M1P1.mx,S=2,W=3:2,RS");
 	store = open_store();
-	assert_string_equal(store_messages(store, &count)[0].uidl, first);
+	uidl_copy(store, 0, second);
+	assert_string_equal(second, first);
 	store_close(store);
 }
 
 static void
 test_equal_unique_parts_get_different_uidls(void **state)
 {
+	char uidls[4][UIDL_SIZE];
 	struct store *store;
-	const struct message *messages;
-	size_t count;
 
 	(void)state;
 	file_put("cur/7.M1P1.mx,S=1:2,", "a\n");
@@ -197,11 +198,12 @@ test_equal_unique_parts_get_different_uidls(void **state)
 	file_put("cur/7.M1P1.mx+x:2,", "c\n");
 	file_put("new/7.M1P1.mx,S=1", "d\n");
 	store = open_store();
-	messages = store_messages(store, &count);
-	assert_int_equal(count, 4);
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = i + 1; j < count; j++)
-			assert_string_not_equal(messages[i].uidl, messages[j].uidl);
+	assert_int_equal(store->count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		uidl_copy(store, i, uidls[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(uidls[i], uidls[j]);
+	}
 	store_close(store);
 }
 
@@ -217,7 +219,7 @@ test_same_file_in_new_and_cur_is_one_message(void **state)
 	snprintf(to, sizeof(to), "%s/cur/7.M1P1.mx:2,S", root);
 	assert_int_equal(link(from, to), 0);
 	store = open_store();
-	assert_int_equal(message_count(store), 1);
+	assert_int_equal(store->count, 1);
 	store_close(store);
 }
 
@@ -282,7 +284,7 @@ test_mail_that_arrives_waits(void **state)
 	assert_int_equal(store_remove(store, marked, &error), 0);
 	store_close(store);
 	store = open_store();
-	assert_int_equal(message_count(store), 1);
+	assert_int_equal(store->count, 1);
 	assert_message(store, 0, "1.b", 3, "b\n");
 	store_close(store);
 }
@@ -357,7 +359,7 @@ test_places_that_cannot_be_opened(void **state)
 		assert_int_equal(store_open(&store, cases[i].place, &error), cases[i].result);
 		assert_int_equal(error.kind, cases[i].kind);
 		if (cases[i].result == 0)
-			assert_int_equal(message_count(store), 0);
+			assert_int_equal(store->count, 0);
 		store_close(store);
 	}
 }
@@ -394,7 +396,7 @@ test_a_missing_new_or_cur_is_empty(void **state)
 	assert_int_equal(rmdir(path), 0);
 	file_put("cur/2.b:2,", "b\n");
 	store = open_store();
-	assert_int_equal(message_count(store), 1);
+	assert_int_equal(store->count, 1);
 	store_close(store);
 }
 
@@ -424,7 +426,7 @@ test_renames_during_the_scan(void **state)
 	for (int i = 0; i < 300; i++) {
 		struct store *store = open_store();
 
-		assert_int_equal(message_count(store), 200);
+		assert_int_equal(store->count, 200);
 		store_close(store);
 	}
 	kill(child, SIGKILL);

@@ -15,13 +15,12 @@ memory_call(struct memory_store *m, struct error *error)
 	return 0;
 }
 
-static const struct message *
-memory_messages(const struct store *store, size_t *count)
+static int
+memory_message(struct store *store, size_t index, struct message *message, struct error *error)
 {
-	const struct memory_store *m = (const struct memory_store *)store;
-
-	*count = m->count;
-	return m->messages;
+	(void)error;
+	*message = ((struct memory_store *)store)->messages[index];
+	return 0;
 }
 
 static ssize_t
@@ -50,9 +49,21 @@ memory_remove(struct store *store, const bool marked[], struct error *error)
 	m->remove_count++;
 	if (memory_call(m, error) != 0)
 		return -1;
-	for (size_t i = 0; i < m->count; i++)
+	for (size_t i = 0; i < m->store.count; i++)
 		m->removed[i] = m->removed[i] || marked[i];
 	return 0;
+}
+
+static void
+memory_sent(struct store *store, size_t index, uint64_t size)
+{
+	((struct memory_store *)store)->sent[index] = size;
+}
+
+static void
+memory_release(struct store *store)
+{
+	((struct memory_store *)store)->released = true;
 }
 
 static void
@@ -63,9 +74,11 @@ memory_close(struct store *store)
 
 static const struct store_ops memory_ops = {
 	.scheme = "memory",
-	.messages = memory_messages,
+	.message = memory_message,
 	.read = memory_read,
+	.sent = memory_sent,
 	.remove = memory_remove,
+	.release = memory_release,
 	.close = memory_close,
 };
 
@@ -74,13 +87,15 @@ memory_store_init(struct memory_store *m, const char *const texts[])
 {
 	*m = (struct memory_store){ .store.ops = &memory_ops, .texts = texts,
 		.fail_kind = ERROR_TEMPORARY };
-	for (; texts[m->count] != NULL && m->count < 16; m->count++) {
+	for (size_t i = 0; texts[i] != NULL && i < MEMORY_MESSAGES_MAX; i++) {
 		struct wire_size size;
 
 		wire_size_begin(&size);
-		wire_size_add(&size, texts[m->count], strlen(texts[m->count]));
-		snprintf(m->uidls[m->count], sizeof(m->uidls[0]), "id%zu", m->count + 1);
-		m->messages[m->count] = (struct message){ .size = wire_size_end(&size),
-			.uidl = m->uidls[m->count] };
+		wire_size_add(&size, texts[i], strlen(texts[i]));
+		m->messages[i].size = wire_size_end(&size);
+		m->messages[i].uidl = m->uidls[i];
+		m->messages[i].uidl_size = (size_t)snprintf(m->uidls[i], sizeof(m->uidls[0]), "id%zu", i + 1);
+		m->store.count++;
+		m->store.octets += m->messages[i].size;
 	}
 }

@@ -6,19 +6,21 @@
 
 #include "store/store.h"
 
+#define MEMORY_MESSAGES_MAX 16
+
 struct memory_store {
 	struct store store;		/* first: the two share their address */
 	const char *const *texts;	/* the test's, ended by NULL; index i is message i + 1 */
-	struct message messages[16];
-	char uidls[16][8];
-	size_t count;
+	struct message messages[MEMORY_MESSAGES_MAX];
+	char uidls[MEMORY_MESSAGES_MAX][8];
 	unsigned calls;			/* reads and removals so far */
 	unsigned fail_at;		/* which of them fails; 0: none */
 	enum error_kind fail_kind;
 	size_t read_size;		/* at most so much per read; 0: no limit */
-	bool removed[16];		/* what remove() was told to remove, and did */
+	bool removed[MEMORY_MESSAGES_MAX];		/* what remove() was told to remove, and did */
 	unsigned remove_count;		/* how often it was called */
-	bool closed;
+	uint64_t sent[MEMORY_MESSAGES_MAX];	/* what sent() was told */
+	bool released, closed;
 };
 
 /* Never fails. The caller owns the memory; store_close() only sets closed. */

@@ -44,10 +44,10 @@ store_open(struct store **store, const char *place, struct error *error)
 	return ops->open(store, path, error);
 }
 
-const struct message *
-store_messages(const struct store *store, size_t *count)
+int
+store_message(struct store *store, size_t index, struct message *message, struct error *error)
 {
-	return store->ops->messages(store, count);
+	return store->ops->message(store, index, message, error);
 }
 
 ssize_t
@@ -61,6 +61,18 @@ int
 store_remove(struct store *store, const bool marked[], struct error *error)
 {
 	return store->ops->remove(store, marked, error);
+}
+
+void
+store_sent(struct store *store, size_t index, uint64_t size)
+{
+	store->ops->sent(store, index, size);
+}
+
+void
+store_release(struct store *store)
+{
+	store->ops->release(store);
 }
 
 void

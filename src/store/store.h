@@ -1,13 +1,16 @@
 /*
  * A store holds the messages of one maildrop.
  *
- * Who owns what: store_open() allocates, store_close() frees the store and all that it lent.
- * store_messages() lends its array and the UIDLs in it: read it, do not free it. Every other
- * buffer belongs to the caller.
+ * Who owns what: store_open() allocates, store_close() frees the store and all that it lent. The
+ * UIDL that store_message() lends stays until store_close(). Every other buffer belongs to the
+ * caller.
  *
- * What holds still: a store opened for a session has the maildrop's lock, and its messages keep
- * their numbers and sizes until store_close(). Should another program remove one meanwhile, reading
- * it fails with ERROR_GONE; no other message is ever handed out in its stead.
+ * What holds still: an open store has the maildrop's lock, and its messages keep their numbers and
+ * sizes until store_close(). Should another program remove one meanwhile, reading it fails with
+ * ERROR_GONE; no other message is ever handed out in its stead.
+ *
+ * What it costs: store_open() of a maildrop that has not changed costs the same for any number of
+ * messages; that is why there is no array of them.
  *
  * What is durable: when store_remove() returns 0, a power failure no longer changes the outcome.
  *
@@ -26,17 +29,21 @@
 struct message {
 	uint64_t size;		/* octets on the wire: each line end CRLF, the last line ended, no dot doubled */
 	const char *uidl;	/* RFC 1939, section 7: 1 to 70 characters 0x21-0x7E, never reused */
+	size_t uidl_size;	/* there is no NUL behind it */
 };
 
 struct store {
 	const struct store_ops *ops;
+	size_t count;		/* of messages */
+	uint64_t octets;	/* the sum of their sizes */
 };
 
 struct store_ops {
 	const char *scheme;	/* "maildir" in "maildir:/home/anna/Maildir" */
 	/* path: the place without its scheme. ERROR_BUSY: another session has it open. */
 	int (*open)(struct store **, const char *path, struct error *);
-	const struct message *(*messages)(const struct store *, size_t *count);
+	/* index < count. -1: what the store remembers of it is damaged; end the session. */
+	int (*message)(struct store *, size_t index, struct message *, struct error *);
 	/* Octets as they are stored, from offset; 0 at the end, like pread. */
 	ssize_t (*read)(struct store *, size_t index, uint64_t offset, void *buffer, size_t size,
 	    struct error *);
@@ -45,6 +52,10 @@ struct store_ops {
 	 * could not be removed (the others are gone); one that has vanished already is removed.
 	 */
 	int (*remove)(struct store *, const bool marked[], struct error *);
+	/* What the whole message really came to on the wire: the size to tell the next session. */
+	void (*sent)(struct store *, size_t index, uint64_t size);
+	/* Gives the lock up; afterwards only close() may be called, which writes what is remembered. */
+	void (*release)(struct store *);
 	void (*close)(struct store *);
 };
 
@@ -52,8 +63,11 @@ struct store_ops {
 int store_open(struct store **, const char *place, struct error *);
 /* The path in a place, for the sandbox; NULL for an unknown scheme. */
 const char *store_path(const char *place);
-const struct message *store_messages(const struct store *, size_t *count);
+int store_message(struct store *, size_t index, struct message *, struct error *);
 ssize_t store_read(struct store *, size_t index, uint64_t offset, void *buffer, size_t size,
     struct error *);
 int store_remove(struct store *, const bool marked[], struct error *);
+void store_sent(struct store *, size_t index, uint64_t size);
+void store_release(struct store *);
+/* May take a while; call store_release() first where somebody waits. NULL is fine. */
 void store_close(struct store *);

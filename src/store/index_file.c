@@ -1,0 +1,296 @@
+/* Reading and writing the index: see index.h. */
+
+#include "store/index_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+
+#define READ_SIZE_MAX (16 * 1024)	/* a larger one is mapped: only what is used is touched */
+#define CHUNK_SIZE    (64 * 1024)
+#define TEMPORARY_NAME INDEX_NAME ".tmp"
+#define REST_SECONDS  60
+
+static uint64_t
+header_checksum(const struct index_header *header)
+{
+	return XXH3_64bits(header, offsetof(struct index_header, checksum));
+}
+
+static size_t
+entry_texts_size(const struct index_entry *entry)
+{
+	return (size_t)entry->base_size + entry->flags_size + entry->uidl_size + 3;
+}
+
+static uint64_t
+entry_checksum(const struct index_entry *entry, const char *texts)
+{
+	uint64_t of_texts = XXH3_64bits(texts, entry_texts_size(entry));
+
+	return XXH3_64bits_withSeed((const char *)entry + sizeof(entry->checksum),
+	    sizeof(*entry) - sizeof(entry->checksum), of_texts);
+}
+
+bool
+index_entry_sound(const struct index_list *list, size_t index)
+{
+	const struct index_entry *entry = &list->entries[index];
+
+	if (list->block == NULL)
+		return true;
+	return entry->name <= list->texts_size &&
+	    entry_texts_size(entry) <= list->texts_size - entry->name &&
+	    entry->checksum == entry_checksum(entry, list->texts + entry->name) &&
+	    index_base(list, entry)[entry->base_size] == '\0' &&
+	    index_flags(list, entry)[entry->flags_size] == '\0' &&
+	    index_flags(list, entry)[entry->flags_size + 1 + entry->uidl_size] == '\0' &&
+	    entry->unique_size <= entry->base_size && entry->directory <= 1 &&
+	    entry->base_size + entry->flags_size <= NAME_MAX && entry->uidl_size < UIDL_SIZE;
+}
+
+static int
+header_check(const struct index_header *header, size_t file_size, uint64_t maildrop_inode,
+    struct error *error)
+{
+	const char *problem = NULL;
+
+	if (file_size < sizeof(*header) || memcmp(header->magic, INDEX_MAGIC, 8) != 0)
+		problem = "it is not an index";
+	else if (header->byte_order != INDEX_BYTE_ORDER)
+		problem = "it is from a machine of another byte order";
+	else if (header->version != INDEX_VERSION || header->header_size != sizeof(*header) ||
+	    header->entry_size != sizeof(struct index_entry))
+		problem = "it is of another version";
+	else if (header->checksum != header_checksum(header))
+		problem = "its header is damaged";
+	else if (header->maildrop_inode != maildrop_inode)
+		problem = "it belongs to another maildrop";
+	else if (header->count > file_size / sizeof(struct index_entry) ||
+	    header->texts_size > file_size ||
+	    file_size != sizeof(*header) + header->count * sizeof(struct index_entry) + header->texts_size)
+		problem = "it is cut";
+	return problem == NULL ? 0
+	                       : error_set(error, ERROR_PERMANENT, "the index is not used: %s", problem);
+}
+
+static void *
+block_read(int file, size_t size)
+{
+	char *block = malloc(size);
+	size_t used = 0;
+	ssize_t n = 0;
+
+	while (block != NULL && used < size &&
+	    (n = pread(file, block + used, size - used, (off_t)used)) > 0)
+		used += (size_t)n;
+	if (used == size)
+		return block;
+	free(block);
+	return NULL;
+}
+
+static int
+block_get(struct index_list *list, int file, struct error *error)
+{
+	struct stat status;
+
+	if (fstat(file, &status) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot look at the index");
+	if (!S_ISREG(status.st_mode) || (size_t)status.st_size < sizeof(struct index_header))
+		return error_set(error, ERROR_PERMANENT, "the index is not used: it is cut");
+	list->block_size = (size_t)status.st_size;
+	list->mapped = list->block_size > READ_SIZE_MAX;
+	if (list->mapped) {
+		list->block = mmap(NULL, list->block_size, PROT_READ, MAP_PRIVATE, file, 0);
+		if (list->block == MAP_FAILED)
+			list->block = NULL;
+	} else {
+		list->block = block_read(file, list->block_size);
+	}
+	if (list->block == NULL) {
+		list->mapped = false;
+		return error_errno(error, ERROR_TEMPORARY, "cannot read the index");
+	}
+	return 0;
+}
+
+int
+index_read(struct index_list *list, int directory, uint64_t maildrop_inode, struct error *error)
+{
+	int file = openat(directory, INDEX_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	const struct index_header *header;
+	int result;
+
+	if (file < 0)
+		return errno == ENOENT ? 0 : error_errno(error, ERROR_TEMPORARY, "cannot open the index");
+	*list = (struct index_list){ 0 };
+	result = block_get(list, file, error);
+	close(file);
+	header = list->block;
+	if (result != 0 || header_check(header, list->block_size, maildrop_inode, error) != 0) {
+		index_free(list);
+		return -1;
+	}
+	list->entries = (const struct index_entry *)(header + 1);
+	list->count = (size_t)header->count;
+	list->texts = (const char *)(list->entries + list->count);
+	list->texts_size = (size_t)header->texts_size;
+	list->octets = header->octets;
+	memcpy(list->stamps, header->stamps, sizeof(list->stamps));
+	return 1;
+}
+
+/* Collects small pieces; the file is new, so that a short write can only mean a full disk. */
+struct output {
+	int file;
+	size_t used;
+	bool failed;
+	char chunk[CHUNK_SIZE];
+};
+
+static void
+output_flush(struct output *output)
+{
+	size_t done = 0;
+
+	while (!output->failed && done < output->used) {
+		ssize_t n = write(output->file, output->chunk + done, output->used - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			output->failed = true;
+	}
+	output->used = 0;
+}
+
+static void
+output_put(struct output *output, const void *data, size_t size)
+{
+	if (size > sizeof(output->chunk) - output->used)
+		output_flush(output);
+	memcpy(output->chunk + output->used, data, size);
+	output->used += size;
+}
+
+static bool
+is_kept(const bool without[], size_t index)
+{
+	return without == NULL || !without[index];
+}
+
+static void
+header_make(struct index_header *header, const struct index_list *list, const bool without[],
+    uint64_t maildrop_inode)
+{
+	memset(header, 0, sizeof(*header));
+	memcpy(header->magic, INDEX_MAGIC, sizeof(header->magic));
+	header->version = INDEX_VERSION;
+	header->byte_order = INDEX_BYTE_ORDER;
+	header->header_size = sizeof(*header);
+	header->entry_size = sizeof(struct index_entry);
+	header->maildrop_inode = maildrop_inode;
+	memcpy(header->stamps, list->stamps, sizeof(header->stamps));
+	for (size_t i = 0; i < list->count; i++) {
+		if (!is_kept(without, i))
+			continue;
+		header->count++;
+		header->texts_size += entry_texts_size(&list->entries[i]);
+		header->octets += list->entries[i].wire_size;
+	}
+	header->checksum = header_checksum(header);
+}
+
+static void
+entries_put(struct output *output, const struct index_list *list, const bool without[])
+{
+	uint32_t name = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct index_entry entry = list->entries[i];
+
+		if (!is_kept(without, i))
+			continue;
+		entry.name = name;
+		entry.reserved = 0;
+		entry.checksum = entry_checksum(&entry, list->texts + list->entries[i].name);
+		name += (uint32_t)entry_texts_size(&entry);
+		output_put(output, &entry, sizeof(entry));
+	}
+	for (size_t i = 0; i < list->count; i++)
+		if (is_kept(without, i))
+			output_put(output, list->texts + list->entries[i].name,
+			    entry_texts_size(&list->entries[i]));
+}
+
+static int
+file_fill(int file, const struct index_list *list, const bool without[], uint64_t maildrop_inode)
+{
+	struct output *output = malloc(sizeof(*output));
+	struct index_header header;
+	bool failed;
+
+	if (output == NULL)
+		return -1;
+	output->file = file;
+	output->used = 0;
+	output->failed = false;
+	header_make(&header, list, without, maildrop_inode);
+	output_put(output, &header, sizeof(header));
+	entries_put(output, list, without);
+	output_flush(output);
+	failed = output->failed;
+	free(output);
+	return failed ? -1 : 0;
+}
+
+/*
+ * The temporary file has one name, so that a crash leaves at most one behind; one that is old is
+ * such a rest. A fresh one is being written by another session of the maildrop: let that one win.
+ */
+static int
+temporary_open(int directory)
+{
+	static const int how = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int file = openat(directory, TEMPORARY_NAME, how, 0600);
+	struct stat status;
+
+	if (file >= 0 || errno != EEXIST)
+		return file;
+	if (fstatat(directory, TEMPORARY_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    status.st_mtime + REST_SECONDS < time(NULL) &&
+	    unlinkat(directory, TEMPORARY_NAME, 0) == 0)
+		return openat(directory, TEMPORARY_NAME, how, 0600);
+	errno = EEXIST;
+	return -1;
+}
+
+int
+index_write(const struct index_list *list, const bool without[], int directory,
+    uint64_t maildrop_inode, struct error *error)
+{
+	int file = temporary_open(directory);
+
+	if (file < 0 && errno == EEXIST)
+		return 0;
+	if (file < 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot create an index");
+	if (file_fill(file, list, without, maildrop_inode) != 0 ||
+	    renameat(directory, TEMPORARY_NAME, directory, INDEX_NAME) != 0) {
+		error_errno(error, ERROR_TEMPORARY, "cannot write the index");
+		unlinkat(directory, TEMPORARY_NAME, 0);
+		close(file);
+		return -1;
+	}
+	close(file);
+	return 0;
+}

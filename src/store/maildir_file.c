@@ -1,0 +1,99 @@
+/* See maildir_file.h. */
+
+#include "store/maildir_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "store/maildir_scan.h"
+
+#define REMOVE_TRIES 3
+
+void
+maildir_file_path(const struct index_list *list, const struct index_entry *entry,
+    char path[MAILDIR_PATH_SIZE])
+{
+	snprintf(path, MAILDIR_PATH_SIZE, "%s/%s%s", maildir_directory_names[entry->directory],
+	    index_base(list, entry), index_flags(list, entry));
+}
+
+/* The same for a file that other programs have renamed. ERROR_GONE: it is nowhere. */
+static int
+path_anew(int maildir, const struct index_list *list, const struct index_entry *entry,
+    char path[MAILDIR_PATH_SIZE], struct error *error)
+{
+	enum maildir_directory which;
+	char name[256];
+	int found = maildir_find(maildir, index_base(list, entry), entry->base_size, &which, name,
+	    error);
+
+	if (found == 0)
+		return error_set(error, ERROR_GONE, "the message was removed by another program");
+	if (found < 0)
+		return -1;
+	snprintf(path, MAILDIR_PATH_SIZE, "%s/%s", maildir_directory_names[which], name);
+	return 0;
+}
+
+/* Is it this message, for good, or the machine, for now? */
+static enum error_kind
+open_failure_kind(void)
+{
+	if (errno == ENOENT)
+		return ERROR_GONE;
+	return errno == EACCES || errno == EPERM || errno == ELOOP || errno == EIO ? ERROR_PERMANENT
+	                                                                           : ERROR_TEMPORARY;
+}
+
+int
+maildir_file_open(int maildir, const struct index_list *list, const struct index_entry *entry,
+    struct error *error)
+{
+	static const int how = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+	char path[MAILDIR_PATH_SIZE];
+	int file;
+
+	maildir_file_path(list, entry, path);
+	file = openat(maildir, path, how);
+	if (file < 0 && errno == ENOENT) {
+		if (path_anew(maildir, list, entry, path, error) != 0)
+			return -1;
+		file = openat(maildir, path, how);
+	}
+	if (file < 0)
+		return error_errno(error, open_failure_kind(), "cannot open the message %.150s", path);
+	return file;
+}
+
+ssize_t
+maildir_file_read(int file, void *buffer, size_t size, uint64_t offset, struct error *error)
+{
+	ssize_t n;
+
+	do
+		n = pread(file, buffer, size, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	return n >= 0 ? n : error_errno(error, errno == EIO ? ERROR_PERMANENT : ERROR_TEMPORARY,
+	                        "cannot read a message");
+}
+
+int
+maildir_file_remove(int maildir, const struct index_list *list, const struct index_entry *entry,
+    struct error *error)
+{
+	char path[MAILDIR_PATH_SIZE];
+
+	maildir_file_path(list, entry, path);
+	for (int tries = 0; tries < REMOVE_TRIES; tries++) {
+		if (unlinkat(maildir, path, 0) == 0)
+			return 0;
+		if (errno != ENOENT)
+			return error_errno(error, ERROR_TEMPORARY, "cannot remove %.150s", path);
+		if (path_anew(maildir, list, entry, path, error) != 0)
+			return error->kind == ERROR_GONE ? 0 : -1;
+	}
+	return error_set(error, ERROR_TEMPORARY, "cannot remove %.150s: it moves", path);
+}
