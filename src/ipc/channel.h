@@ -20,7 +20,7 @@ struct ipc_channel {
 	int descriptor;		/* -1: closed */
 	enum ipc_role self, peer;
 	struct ipc_queued *first, *last;
-	size_t queued_count;
+	size_t queued_count, queued_size;
 };
 
 struct ipc_message {

@@ -266,12 +266,19 @@ struct ipc_string {
 	uint16_t offset, size;
 };
 
+/* A bool (size 1), or an enum, a size or a count (size 4), that must be below limit; ended by size 0. */
+struct ipc_range {
+	uint16_t offset, size;
+	uint32_t limit;
+};
+
 struct ipc_rule {
 	enum ipc_type type;
 	uint32_t from, to;	/* sets of roles: 1u << IPC_PARENT | ... */
-	size_t size;
+	size_t size;		/* 0: the type is all there is */
 	bool descriptor;
 	struct ipc_string strings[4];
+	struct ipc_range ranges[4];
 };
 
 extern const struct ipc_rule ipc_rules[IPC_TYPE_COUNT];
