@@ -14,6 +14,7 @@
 
 #define CONFIG_LISTENERS_MAX    32
 #define CONFIG_CERTIFICATES_MAX 16
+#define CONFIG_KEYS_MAX         64
 
 enum config_protocol { CONFIG_POP3, CONFIG_PROTOCOL_COUNT };
 enum config_tls_mode { CONFIG_TLS_NONE, CONFIG_TLS_STLS, CONFIG_TLS_IMPLICIT };
@@ -74,25 +75,29 @@ struct config {
 	uint32_t listener_count, certificate_count;
 	struct config_listener listeners[CONFIG_LISTENERS_MAX];
 	struct config_certificate certificates[CONFIG_CERTIFICATES_MAX];
-	uint8_t origins[64];		/* by row of config_keys[]: enum config_origin */
+	uint32_t listeners_from_file;	/* 0: the listeners are the default ones */
+	uint32_t lines[CONFIG_KEYS_MAX];	/* by row of config_keys[]: where the file sets it; 0: default */
 };
 
 #define CONFIG_MAGIC (0x7265737461000000ULL ^ sizeof(struct config))
 
-enum config_type { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_BOOLEAN, CONFIG_CHOICE };
-enum config_origin { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE };
+enum config_type { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_BOOLEAN, CONFIG_CHOICE, CONFIG_PATH };
 
 struct config_key {
 	const char *name;
 	enum config_type type;
-	size_t offset, size;		/* the field in struct config */
+	size_t offset, size;		/* the field in struct config (or in that of the section) */
 	const char *fallback;		/* the default, as it would be written in the file */
 	uint64_t minimum, maximum;	/* numbers: what is accepted */
-	const char *const *choices;	/* CONFIG_CHOICE: the words for 0, 1, ...; NULL at the end */
+	/* CONFIG_CHOICE: the words for 0, 1, ...; CONFIG_TEXT: each of its words must be one of these. */
+	const char *const *choices;	/* NULL at the end */
 	const char *help;		/* one line, for "restantectl config" */
 };
 
-extern const struct config_key config_keys[];	/* ended by a NULL name */
+/* Each is ended by a NULL name. */
+extern const struct config_key config_keys[];
+extern const struct config_key config_listener_keys[];		/* of struct config_listener */
+extern const struct config_key config_certificate_keys[];	/* of struct config_certificate */
 
 /* Sets every field to its default; hostname to the host's own name. */
 void config_defaults(struct config *);
@@ -102,8 +107,8 @@ void config_defaults(struct config *);
  * untouched. Blocks on the file.
  */
 int config_read(struct config *, const char *path, char *problems, size_t size);
-/* The value of a row as it would be written in the file. */
-void config_value(const struct config *, const struct config_key *, char *text, size_t size);
+/* The value of a row as it would be written in the file. base: the struct the row is about. */
+void config_value(const void *base, const struct config_key *, char *text, size_t size);
 
 /* A sealed memfd that holds *config, for IPC_SETTINGS; -1 on failure. */
 int config_to_memfd(const struct config *, struct error *);

@@ -1,0 +1,360 @@
+/*
+ * Good files and the values they give, bad files and what is said about them. The manual page is
+ * the first argument: it has a paragraph for every key.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "config/config.h"
+#include "config/value.h"
+
+static char path[] = "/tmp/config_test_XXXXXX";
+static const char *manual_path;
+
+static int
+read_text(const char *text, struct config *config, char *problems, size_t size)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	memset(problems, 0, size);
+	return config_read(config, path, problems, size);
+}
+
+#define CERTIFICATE "certificate main { chain = /c.pem\nkey = /k.pem }\n"
+
+/* problems: each line without the file's name. */
+static const struct {
+	const char *text, *problems;
+} bad_files[] = {
+	{ "idle_timout = 700\n", ":1: unknown key `idle_timout`; did you mean `idle_timeout_seconds`?" },
+	{ "hostnam = a\nzzzzzz = 2\nmail_plaec = \"x\"\n",
+	    ":1: unknown key `hostnam`; did you mean `hostname`?\n"
+	    ":2: unknown key `zzzzzz`; restanted.conf(5) lists those there are\n"
+	    ":3: unknown key `mail_plaec`; did you mean `mail_place`?" },
+	{ "port = 110\n", ":1: key `port` does not stand alone; it belongs in a section listener" },
+	{ "listener a {\n port = 1110\n apop = yes\n}\n",
+	    ":3: key `apop` does not belong in a section listener; put it outside" },
+	{ "listener a {\n prot = 1110\n}\n", ":2: unknown key `prot`; did you mean `port`?" },
+	{ "lisener a {\n port = 1110\n}\nidle_timeout_seconds = 1\n",
+	    ":1: unknown key `lisener`; did you mean `listener`?" },
+	{ "\nidle_timeout_seconds = 10m\n",
+	    ":2: idle_timeout_seconds = `10m` is not a number; write digits only, as in "
+	    "idle_timeout_seconds = 600" },
+	{ "idle_timeout_seconds = 599\nlogin_timeout_seconds = 9\n",
+	    ":1: idle_timeout_seconds = 599 is out of range; it must be from 600 to 86400\n"
+	    ":2: login_timeout_seconds = 9 is out of range; it must be from 10 to 3600" },
+	{ "first_uid = 18446744073709551616\n",
+	    ":1: first_uid = `18446744073709551616` is not a number; write digits only, as in first_uid "
+	    "= 1000" },
+	{ "first_uid = 0\n", ":1: first_uid = 0 is out of range; it must be from 1 to 4294967294" },
+	{ "first_uid = 70000\n", ":1: first_uid is above last_uid: nobody could have mail" },
+	{ "apop = maybe\n", ":1: apop = `maybe` is neither yes nor no" },
+	{ "plaintext_logins = local\n",
+	    ":1: plaintext_logins = `local` is not known; it can be never, loopback or always" },
+	{ "sasl_mechanisms = \"PLAIN CRAM-MD5\"\n",
+	    ":1: sasl_mechanisms: `CRAM-MD5` is not known; there is PLAIN or LOGIN" },
+	{ "users_file = users\n", ":1: users_file = `users` is not an absolute path; begin it with /" },
+	{ "greeting = \"hello <x@y>\"\n",
+	    ":1: greeting must not hold < or > or begin with [; clients would read a timestamp or a "
+	    "response code" },
+	{ "greeting = \"gr\xc3\xbc\xc3\x9f\"\n",
+	    ":1: greeting holds a character that is not printable ASCII" },
+	{ "hostname = \"mail_host\"\n",
+	    ":1: hostname = `mail_host` is no host name; it has letters, digits, - and . only" },
+	{ "mail_place = /srv/mail\n",
+	    ":1: mail_place = `/srv/mail` names no kind of store; write maildir: before the path" },
+	{ "mail_place = maildir:mail/%u\n",
+	    ":1: mail_place: `mail/%u` is not an absolute path; begin it with / or %h" },
+	{ "mail_place = \"maildir:/srv/%d/%x\"\n",
+	    ":1: mail_place: `%x` stands for nothing; there is %u (user), %n (local part), %d (domain) "
+	    "and %h (home)" },
+	{ "mail_place = \"maildir:/srv/%\"\n",
+	    ":1: mail_place: `%` stands for nothing; there is %u (user), %n (local part), %d (domain) and "
+	    "%h (home)" },
+	{ "apop = yes\n\napop = no\n", ":3: apop was set before, in line 1; keep one of them" },
+	{ "# one\n// two\n/* three\n four */ apop = 1\nmail_place = \"maildir:/a//#b\" # c\nlast = 2 // d\n",
+	    ":4: apop = `1` is neither yes nor no\n:6: last = `2` is neither yes nor no" },
+	{ "apop\n", ":2: unexpected end" },
+	{ "apop yes\n", ":1: no = behind `apop`; write key = value" },
+	{ "listener {\n port = 110\n}\n",
+	    ":1: section `listener` has no title; write a name before the {" },
+	{ "listener a {\n port = 1110\n}\nlistener a {\n port = 1111\n}\n",
+	    ":4: there is a section with the title `a` already; give this one another" },
+	{ "}\n", ":1: unexpected closing brace" },
+	{ "listener a {\n port = 0\n}\n", ":2: port = 0 is out of range; it must be from 1 to 65535" },
+	{ "listener a {\n address = mail.example.org\n}\n",
+	    ":3: listener `a`: address `mail.example.org` is not numeric; write it as in 192.0.2.1 or "
+	    "2001:db8::1, or * for all" },
+	{ "listener a {\n tls = implicit\n}\n",
+	    ":3: listener `a`: tls = implicit needs a certificate; add a section certificate with chain "
+	    "and key" },
+	{ "listener a { tls = ssl }\n",
+	    ":1: tls = `ssl` is not known; it can be none, stls or implicit" },
+	{ "listener a { port = 1110 }\nlistener b { address = 127.0.0.1\nport = 1110 }\n",
+	    ":3: listener `b`: port 1110 of that address is taken by listener `a`; give it another port "
+	    "or leave it out" },
+	{ "listener a { address = ::1 }\nlistener b { address = 0:0::1 }\n",
+	    ":2: listener `b`: port 110 of that address is taken by listener `a`; give it another port or "
+	    "leave it out" },
+	{ "certificate main {\n chain = /x\n}\n",
+	    ":3: certificate `main` has no key; name the PEM file with its private key" },
+	{ "certificate main {\n chain = x\n key = /y\n}\n",
+	    ":2: chain = `x` is not an absolute path; begin it with /\n"
+	    ":4: certificate `main` has no chain; name the PEM file with the certificate" },
+	{ "maildrop_threads = 600\n",
+	    ":1: maildrop_threads is above maildrop_threads_max; raise that one too" },
+};
+
+/* The expected lines, with the file's name before each. */
+static void
+with_path(const char *lines, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (const char *p = lines; *p != '\0' && used < size;) {
+		int length = (int)strcspn(p, "\n");
+
+		used += (size_t)snprintf(text + used, size - used, "%s%s%.*s", used > 0 ? "\n" : "", path,
+		    length, p);
+		p += length + (p[length] == '\n');
+	}
+}
+
+static void
+test_bad_files(void **state)
+{
+	static struct config config, before;
+	char problems[4096], expected[4096];
+
+	(void)state;
+	memset(&before, 0x5a, sizeof(before));
+	for (size_t i = 0; i < sizeof(bad_files) / sizeof(bad_files[0]); i++) {
+		config = before;
+		with_path(bad_files[i].problems, expected, sizeof(expected));
+		assert_int_equal(read_text(bad_files[i].text, &config, problems, sizeof(problems)), -1);
+		/* The sentence for a file that ends too early is libconfuse's. */
+		if (strstr(expected, "unexpected end") != NULL)
+			assert_non_null(strstr(problems, "premature end of file"));
+		else
+			assert_string_equal(problems, expected);
+		assert_memory_equal(&config, &before, sizeof(config));
+	}
+}
+
+static void
+test_missing_file(void **state)
+{
+	static struct config config;
+	char problems[256];
+
+	(void)state;
+	assert_int_equal(config_read(&config, "/nonexistent/restanted.conf", problems, sizeof(problems)),
+	    -1);
+	assert_string_equal(problems, "/nonexistent/restanted.conf: No such file or directory");
+}
+
+static const struct listener_case {
+	const char *text;
+	uint32_t count;
+	struct {
+		const char *address;
+		uint32_t port, tls;
+	} expected[2];
+} listener_cases[] = {
+	{ "", 2, { { "127.0.0.1", 110, CONFIG_TLS_NONE }, { "::1", 110, CONFIG_TLS_NONE } } },
+	{ CERTIFICATE, 2, { { "*", 110, CONFIG_TLS_STLS }, { "*", 995, CONFIG_TLS_IMPLICIT } } },
+	{ "listener a { }\n", 1, { { "*", 110, CONFIG_TLS_NONE } } },
+	{ "listener a { }\n" CERTIFICATE, 1, { { "*", 110, CONFIG_TLS_STLS } } },
+	{ "listener a { port = 995 }\n" CERTIFICATE, 1, { { "*", 995, CONFIG_TLS_IMPLICIT } } },
+	{ "listener a { tls = implicit }\n" CERTIFICATE, 1, { { "*", 995, CONFIG_TLS_IMPLICIT } } },
+	{ "listener a { port = 995\ntls = stls }\n" CERTIFICATE, 1, { { "*", 995, CONFIG_TLS_STLS } } },
+	{ "listener a { tls = none\naddress = 127.0.0.1 }\nlistener b { address = \"::1\" }\n", 2,
+	    { { "127.0.0.1", 110, CONFIG_TLS_NONE }, { "::1", 110, CONFIG_TLS_NONE } } },
+};
+
+static void
+test_listeners(void **state)
+{
+	static struct config config;
+	char problems[4096];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(listener_cases) / sizeof(listener_cases[0]); i++) {
+		const struct listener_case *c = &listener_cases[i];
+
+		assert_int_equal(read_text(c->text, &config, problems, sizeof(problems)), 0);
+		assert_string_equal(problems, "");
+		assert_int_equal(config.listener_count, c->count);
+		for (uint32_t n = 0; n < c->count; n++) {
+			assert_string_equal(config.listeners[n].address, c->expected[n].address);
+			assert_int_equal(config.listeners[n].port, c->expected[n].port);
+			assert_int_equal(config.listeners[n].tls, c->expected[n].tls);
+			assert_int_equal(config.listeners[n].protocol, CONFIG_POP3);
+		}
+	}
+}
+
+static void
+test_values_and_origins(void **state)
+{
+	static struct config config;
+	char problems[4096], text[256];
+	const struct config_key *key;
+
+	(void)state;
+	assert_int_equal(read_text("# a comment\nusers_file = \"/srv/\\\"users\\\"\"\napop = true\n"
+				   "plaintext_logins = loopback\n\nidle_timeout_seconds = 1200\n",
+			     &config, problems, sizeof(problems)),
+	    0);
+	assert_string_equal(config.users_file, "/srv/\"users\"");
+	assert_int_equal(config.apop, 1);
+	assert_int_equal(config.plaintext_logins, CONFIG_PLAINTEXT_LOOPBACK);
+	assert_int_equal(config.idle_timeout_seconds, 1200);
+	assert_string_equal(config.mail_place, "maildir:%h/Maildir");
+	key = key_find(config_keys, "idle_timeout_seconds");
+	assert_int_equal(config.lines[key - config_keys], 6);
+	config_value(&config, key, text, sizeof(text));
+	assert_string_equal(text, "1200");
+	key = key_find(config_keys, "users_file");
+	assert_int_equal(config.lines[key - config_keys], 2);
+	config_value(&config, key, text, sizeof(text));
+	assert_string_equal(text, "\"/srv/\\\"users\\\"\"");
+	key = key_find(config_keys, "apop");
+	config_value(&config, key, text, sizeof(text));
+	assert_string_equal(text, "yes");
+	key = key_find(config_keys, "log_level");
+	assert_int_equal(config.lines[key - config_keys], 0);
+	config_value(&config, key, text, sizeof(text));
+	assert_string_equal(text, "info");
+	key = key_find(config_listener_keys, "port");
+	config_value(&config.listeners[0], key, text, sizeof(text));
+	assert_string_equal(text, "110");
+}
+
+/* What config_value() writes, config_read() reads: the defaults of every row survive the round. */
+static void
+test_round_trip(void **state)
+{
+	static struct config first, second;
+	static char file[16384];
+	char problems[4096], value[PLACE_SIZE * 2];
+	size_t used = 0, rows = 0;
+
+	(void)state;
+	config_defaults(&first);
+	for (const struct config_key *key = config_keys; key->name != NULL; key++, rows++) {
+		config_value(&first, key, value, sizeof(value));
+		used += (size_t)snprintf(file + used, sizeof(file) - used, "%s = %s\n", key->name, value);
+		assert_true(strlen(key->help) > 10);
+	}
+	assert_true(rows <= CONFIG_KEYS_MAX);
+	assert_int_equal(read_text(file, &second, problems, sizeof(problems)), 0);
+	for (size_t i = 0; i < rows; i++)
+		assert_int_equal(second.lines[i], i + 1);
+	memset(second.lines, 0, sizeof(second.lines));
+	assert_memory_equal(&first, &second, sizeof(first));
+}
+
+/* The words of a choice are the numbers of its enum. */
+static void
+test_choices(void **state)
+{
+	(void)state;
+	assert_string_equal(key_find(config_listener_keys, "tls")->choices[CONFIG_TLS_IMPLICIT],
+	    "implicit");
+	assert_string_equal(key_find(config_keys, "log")->choices[CONFIG_LOG_SYSLOG], "syslog");
+	assert_string_equal(key_find(config_keys, "log_level")->choices[LOG_LEVEL_DEBUG], "debug");
+	assert_string_equal(
+	    key_find(config_keys, "plaintext_logins")->choices[CONFIG_PLAINTEXT_ALWAYS], "always");
+	assert_string_equal(key_find(config_listener_keys, "protocol")->choices[CONFIG_POP3], "pop3");
+}
+
+static void
+test_memfd(void **state)
+{
+	static struct config config, copy;
+	struct error error;
+	int memfd;
+
+	(void)state;
+	config_defaults(&config);
+	memfd = config_to_memfd(&config, &error);
+	assert_true(memfd >= 0);
+	assert_int_equal(config_from_memfd(&copy, memfd, &error), 0);
+	assert_memory_equal(&config, &copy, sizeof(config));
+	assert_int_equal(pwrite(memfd, "x", 1, 0), -1);
+	close(memfd);
+	config.magic++;
+	memfd = config_to_memfd(&config, &error);
+	memset(&copy, 0, sizeof(copy));
+	assert_int_equal(config_from_memfd(&copy, memfd, &error), -1);
+	assert_int_equal(error.kind, ERROR_PERMANENT);
+	assert_int_equal(copy.magic, 0);
+	close(memfd);
+}
+
+static void
+manual_has(const char *page, const struct config_key keys[])
+{
+	char line[128];
+
+	for (const struct config_key *key = keys; key->name != NULL; key++) {
+		snprintf(line, sizeof(line), "\n.It Ic %s", key->name);
+		if (strstr(page, line) == NULL)
+			fail_msg("no paragraph for %s in restanted.conf(5)", key->name);
+	}
+}
+
+static void
+test_manual(void **state)
+{
+	static char page[65536];
+	FILE *file = manual_path != NULL ? fopen(manual_path, "r") : NULL;
+	size_t size;
+
+	(void)state;
+	if (file == NULL)
+		skip();
+	size = fread(page, 1, sizeof(page) - 1, file);
+	fclose(file);
+	page[size] = '\0';
+	manual_has(page, config_keys);
+	manual_has(page, config_listener_keys);
+	manual_has(page, config_certificate_keys);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bad_files),
+		cmocka_unit_test(test_missing_file),
+		cmocka_unit_test(test_listeners),
+		cmocka_unit_test(test_values_and_origins),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_choices),
+		cmocka_unit_test(test_memfd),
+		cmocka_unit_test(test_manual),
+	};
+	int descriptor = mkstemp(path), status;
+
+	if (descriptor < 0)
+		return 1;
+	close(descriptor);
+	manual_path = argc > 1 ? argv[1] : NULL;
+	status = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(path);
+	return status;
+}

@@ -1,0 +1,49 @@
+/* Inside src/config: one value between its text and its field, and the collected problems. */
+#pragma once
+
+#include <stdarg.h>
+
+#include "config/config.h"
+
+#define PROBLEMS_MAX 32
+
+struct problem {
+	int line;		/* 0: about the file as a whole */
+	char text[320];
+};
+
+struct problems {
+	size_t count;
+	struct problem list[PROBLEMS_MAX];
+};
+
+void problem_add(struct problems *, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
+ * Puts text into the field of *base that key describes. False, and one problem more, if it does
+ * not fit; the field is then unchanged.
+ */
+bool value_parse(void *base, const struct config_key *, const char *text, int line,
+    struct problems *);
+uint64_t value_number(const void *base, const struct config_key *);
+
+/* The text of the file, comments blanked; the caller frees it. NULL: *problem says why. */
+char *source_read(const char *path, char *problem, size_t size);
+
+/* The name among keys[] that somebody who wrote text may have meant; NULL: none is near. */
+const char *suggest_key(const char *text, const struct config_key keys[]);
+/* The row, or NULL. */
+const struct config_key *key_find(const struct config_key keys[], const char *name);
+
+/*
+ * What each value alone cannot show: addresses, patterns, what contradicts what. listener_lines
+ * and certificate_lines: where the sections of *config end in the file. Completes the listeners
+ * (ports and TLS modes that were not given, or the default listeners).
+ */
+struct section_lines {
+	int listeners[CONFIG_LISTENERS_MAX], certificates[CONFIG_CERTIFICATES_MAX];
+	bool port_given[CONFIG_LISTENERS_MAX], tls_given[CONFIG_LISTENERS_MAX];
+};
+
+void config_check(struct config *, const struct section_lines *, struct problems *);
