@@ -1,0 +1,116 @@
+/*
+ * PLAIN (RFC 4616): one message of the client's, "authorization NUL user NUL password".
+ *
+ * libgsasl reads the message and judges it (UTF-8, the NULs). The password is then taken from the
+ * message as it came, not as libgsasl prepared it (RFC 4013): a stored hash was made of the octets
+ * that PASS sends, and the same password must open the maildrop by either way.
+ */
+
+#include <gsasl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "sasl/steps.h"
+
+struct plain {
+	Gsasl *library;
+	Gsasl_session *session;
+};
+
+static int
+accept_all(Gsasl *library, Gsasl_session *session, Gsasl_property property)
+{
+	(void)library;
+	(void)session;
+	/* Somebody else checks the password: whoever gets SASL_VERIFY. */
+	return property == GSASL_VALIDATE_SIMPLE ? GSASL_OK : GSASL_NO_CALLBACK;
+}
+
+/* The library's copy of the password lives as long as the session; the octets need not. */
+static void
+wipe_copy(Gsasl_session *session)
+{
+	char *copy = (char *)gsasl_property_fast(session, GSASL_PASSWORD);
+
+	if (copy != NULL)
+		secret_wipe(copy, strlen(copy));
+}
+
+static void
+plain_end(void *exchange)
+{
+	struct plain *plain = exchange;
+
+	if (plain->session != NULL)
+		gsasl_finish(plain->session);
+	if (plain->library != NULL)
+		gsasl_done(plain->library);
+	free(plain);
+}
+
+static void *
+plain_begin(void)
+{
+	struct plain *plain = calloc(1, sizeof(*plain));
+
+	if (plain == NULL)
+		return NULL;
+	if (gsasl_init(&plain->library) != GSASL_OK ||
+	    gsasl_server_start(plain->library, "PLAIN", &plain->session) != GSASL_OK) {
+		plain_end(plain);
+		return NULL;
+	}
+	gsasl_callback_set(plain->library, accept_all);
+	return plain;
+}
+
+/* The message has exactly two NULs: libgsasl refuses one more, and one less. */
+static bool
+take_apart(const char *message, size_t size, struct sasl_credentials *credentials)
+{
+	const char *end = message + size;
+	const char *user = memchr(message, '\0', size);
+	const char *password =
+	    user == NULL ? NULL : memchr(user + 1, '\0', (size_t)(end - user - 1));
+
+	if (password == NULL)
+		return false;
+	user++;
+	password++;
+	if (user - message > 1 &&
+	    !sasl_take(credentials->authorization, sizeof(credentials->authorization), message,
+		(size_t)(user - message - 1)))
+		return false;
+	return sasl_take(credentials->user, sizeof(credentials->user), user,
+		   (size_t)(password - user - 1)) &&
+	       sasl_take(credentials->password, sizeof(credentials->password), password,
+		   (size_t)(end - password));
+}
+
+static enum sasl_result
+plain_step(void *exchange, const void *input, size_t input_size, void *output, size_t *output_size,
+    struct sasl_credentials *credentials)
+{
+	struct plain *plain = exchange;
+	char *answer = NULL;
+	size_t answer_size = 0;
+	int status;
+
+	(void)output;
+	if (input == NULL) {
+		*output_size = 0;
+		return SASL_CHALLENGE;
+	}
+	/* To libgsasl nothing is "not yet"; an empty message is a broken one. */
+	if (input_size == 0)
+		return SASL_BROKEN;
+	status = gsasl_step(plain->session, input, input_size, &answer, &answer_size);
+	gsasl_free(answer);
+	wipe_copy(plain->session);
+	if (status != GSASL_OK || !take_apart(input, input_size, credentials))
+		return SASL_BROKEN;
+	return SASL_VERIFY;
+}
+
+const struct sasl_steps sasl_plain = { "PLAIN", plain_begin, plain_step, plain_end };
