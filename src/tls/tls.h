@@ -2,7 +2,12 @@
  * TLS 1.2 and 1.3 on a non-blocking socket. The only code that names OpenSSL.
  *
  * A context holds certificates and ticket keys; it is counted: connections keep theirs until they
- * end, so that a new one can take over while old connections go on.
+ * end, so that a new one can take over while old connections go on. A context and its connections
+ * belong to one thread.
+ *
+ * What is to be sent is sealed at once and goes out with as few system calls as possible: octets
+ * that the socket does not take wait inside the connection (a connection at rest keeps no buffer
+ * at all), and tls_flush() sends them on.
  */
 #pragma once
 
@@ -12,6 +17,10 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+
+#define TLS_WRITE_MAX       65536	/* octets that one tls_write() may take */
+#define TLS_TICKET_KEYS_MAX 3
+#define TLS_PAIRS_MAX       16
 
 struct tls_context;
 struct tls;			/* one connection */
@@ -40,29 +49,39 @@ int tls_startup(struct error *);
 int tls_context_new(struct tls_context **, const struct tls_pair pairs[], size_t count,
     struct error *);
 void tls_context_unref(struct tls_context *);
-/* The first seals new tickets, all open old ones. Copied. At most 3. */
+/* The first seals new tickets, all open old ones. Copied. At most TLS_TICKET_KEYS_MAX. */
 void tls_context_tickets(struct tls_context *, const struct tls_ticket_key keys[], size_t count);
 
 enum tls_status {
 	TLS_DONE,
 	TLS_WANT_READ,		/* again when the socket can be read */
-	TLS_WANT_WRITE,		/* again when the socket can be written */
-	TLS_CLOSED,		/* the peer said goodbye */
+	TLS_WANT_WRITE,		/* tls_flush() when the socket can be written */
+	TLS_CLOSED,		/* the peer said goodbye, or just went */
 	TLS_FAILED,		/* see tls_failure(); nothing more can be done with it */
 };
 
 /* The socket stays the caller's. NULL: no memory. */
 struct tls *tls_accept(struct tls_context *, int socket);
+/*
+ * TLS_WANT_WRITE: flush, then come again. After TLS_DONE the last octets of the handshake may still
+ * wait inside, to go out in one packet with the first that are written: write or flush.
+ */
 enum tls_status tls_handshake(struct tls *);
-/* On TLS_DONE *size is what was read (never 0) or written (may be less than asked for). */
+/* *size in: room in buffer; out, on TLS_DONE: what was read, never 0. */
 enum tls_status tls_read(struct tls *, void *buffer, size_t *size);
-enum tls_status tls_write(struct tls *, const void *data, size_t *size);
-/* Decrypted octets wait inside: read again before polling. */
+/*
+ * Takes all of data, at most TLS_WRITE_MAX octets, unless it fails. TLS_WANT_WRITE: some of it
+ * still waits inside; do not write again before tls_flush() has returned TLS_DONE.
+ */
+enum tls_status tls_write(struct tls *, const void *data, size_t size);
+/* TLS_DONE: nothing waits inside. */
+enum tls_status tls_flush(struct tls *);
+/* Octets from the peer wait inside: read again before polling. */
 bool tls_pending(const struct tls *);
 /* Sends close_notify if that is possible without waiting, and frees. */
 void tls_end(struct tls *);
 
-/* "TLSv1.3", "TLS_AES_256_GCM_SHA384", and why it failed; lent until the next call on it. */
+/* "TLSv1.3", "TLS_AES_128_GCM_SHA256", and why it failed; lent until the next call on it. */
 const char *tls_version(const struct tls *);
 const char *tls_cipher(const struct tls *);
 const char *tls_failure(const struct tls *);
