@@ -1,0 +1,48 @@
+/* restante-auth's one context. */
+#pragma once
+
+#include "auth/cache.h"
+#include "auth/deadlines.h"
+#include "auth/peer.h"
+#include "auth/pool.h"
+#include "auth/throttle.h"
+#include "config/config.h"
+#include "users/users.h"
+
+#define LOGINS_MAX    256   /* login processes */
+#define CHECKS_MAX    32768 /* attempts in hand, delayed refusals among them */
+#define CHECK_BUCKETS 4096
+#define POOL_QUEUE    4096 /* passwords that wait for a thread */
+
+struct check;
+struct maildrop;
+
+struct login { /* the channel to one login process */
+	struct auth *auth;
+	uint32_t slot;
+	struct peer peer;
+};
+
+struct counts { /* for restantectl status */
+	uint64_t checks, granted, refused, throttled, cache_hits, not_served;
+};
+
+struct auth {
+	struct loop loop;
+	struct peer parent;
+	struct login *logins[LOGINS_MAX]; /* by slot; NULL: never seen */
+	struct maildrop *maildrops;
+	struct config config;
+	bool configured; /* config was received */
+	struct users_file users;
+	struct digest_key key;
+	struct cache cache;
+	struct throttle throttle;
+	struct pool pool;
+	struct watch pool_watch;
+	struct deadlines deadlines; /* of checks */
+	struct check *checks[CHECK_BUCKETS];
+	size_t check_count;
+	struct counts counts;
+	bool stopping;
+};

@@ -1,0 +1,265 @@
+/* See maildrops.h. */
+
+#include "auth/maildrops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "auth/place.h"
+#include "base/log.h"
+
+/* A process that ends as idle while it is asked is started again, but not for ever. */
+#define OPENS_MAX 3
+
+struct maildrop {
+	struct maildrop *next;
+	struct auth *auth;
+	struct peer peer;           /* closed: parent was asked to start it */
+	struct check *first, *last; /* wait for it */
+	struct ipc_start key;
+};
+
+static void
+maildrop_free(struct maildrop *maildrop)
+{
+	struct maildrop **link = &maildrop->auth->maildrops;
+
+	while (*link != maildrop)
+		link = &(*link)->next;
+	*link = maildrop->next;
+	peer_close(&maildrop->peer);
+	free(maildrop);
+}
+
+static void
+gone(struct peer *peer, const struct error *error)
+{
+	(void)error;
+	maildrop_free(peer->owner);
+}
+
+static void
+received(struct peer *peer, struct ipc_message *message)
+{
+	/* ipc_rules[] lets a maildrop process say nothing to auth. */
+	(void)peer;
+	(void)message;
+}
+
+static struct maildrop *
+maildrop_new(struct auth *auth, uint32_t uid, uint32_t gid, const char *root)
+{
+	struct maildrop *maildrop = calloc(1, sizeof(*maildrop));
+
+	if (maildrop == NULL)
+		return NULL;
+	maildrop->auth = auth;
+	maildrop->peer.owner = maildrop;
+	maildrop->peer.received = received;
+	maildrop->peer.gone = gone;
+	maildrop->key.uid = uid;
+	maildrop->key.gid = gid;
+	snprintf(maildrop->key.root, sizeof(maildrop->key.root), "%s", root);
+	maildrop->next = auth->maildrops;
+	auth->maildrops = maildrop;
+	return maildrop;
+}
+
+static struct maildrop *
+find_exact(const struct auth *auth, uint32_t uid, uint32_t gid, const char *root)
+{
+	struct maildrop *maildrop = auth->maildrops;
+
+	while (maildrop != NULL && (maildrop->key.uid != uid || maildrop->key.gid != gid ||
+				       strcmp(maildrop->key.root, root) != 0))
+		maildrop = maildrop->next;
+	return maildrop;
+}
+
+/* A process of that user whose root holds the place: it may have been started for a wider one. */
+static struct maildrop *
+find_for(const struct auth *auth, uint32_t uid, uint32_t gid, const char *place)
+{
+	struct maildrop *maildrop = auth->maildrops;
+
+	while (maildrop != NULL && (maildrop->key.uid != uid || maildrop->key.gid != gid ||
+				       !place_is_below(place, maildrop->key.root)))
+		maildrop = maildrop->next;
+	return maildrop;
+}
+
+static void
+wait_for(struct maildrop *maildrop, struct check *check)
+{
+	check->maildrop = maildrop;
+	check->waiting_next = NULL;
+	if (maildrop->last != NULL)
+		maildrop->last->waiting_next = check;
+	else
+		maildrop->first = check;
+	maildrop->last = check;
+}
+
+void
+maildrops_forget(struct check *check)
+{
+	struct maildrop *maildrop = check->maildrop;
+	struct check *before = NULL;
+
+	if (maildrop == NULL)
+		return;
+	for (struct check *c = maildrop->first; c != check; c = c->waiting_next)
+		before = c;
+	if (before == NULL)
+		maildrop->first = check->waiting_next;
+	else
+		before->waiting_next = check->waiting_next;
+	if (maildrop->last == check)
+		maildrop->last = before;
+	check->maildrop = NULL;
+}
+
+/* Hands the check to a process that runs. ERROR_GONE: the process does not run any more. */
+static int
+send_open(struct maildrop *maildrop, struct check *check, struct error *error)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot make a socket pair");
+	if (peer_send(&maildrop->peer, IPC_OPEN, check->open, ends[0], error) < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return -1;
+	}
+	close(ends[0]);
+	check_granted(check, ends[1]);
+	close(ends[1]);
+	return 0;
+}
+
+/* NULL: *error says why. */
+static struct maildrop *
+start(struct auth *auth, uint32_t uid, uint32_t gid, const char *root, struct error *error)
+{
+	struct maildrop *maildrop = maildrop_new(auth, uid, gid, root);
+
+	if (maildrop == NULL) {
+		error_set(error, ERROR_TEMPORARY, "no memory for a maildrop process");
+		return NULL;
+	}
+	if (peer_send(&auth->parent, IPC_START, &maildrop->key, -1, error) < 0) {
+		maildrop_free(maildrop);
+		return NULL;
+	}
+	return maildrop;
+}
+
+void
+maildrops_open(struct check *check, uint32_t uid, uint32_t gid, const char *root)
+{
+	struct maildrop *maildrop = find_for(check->auth, uid, gid, check->open->place);
+	struct error error;
+
+	while (maildrop != NULL && peer_is_open(&maildrop->peer)) {
+		if (send_open(maildrop, check, &error) == 0)
+			return;
+		if (error.kind != ERROR_GONE) {
+			check_not_served(check, &error);
+			return;
+		}
+		maildrop_free(maildrop);
+		maildrop = find_for(check->auth, uid, gid, check->open->place);
+	}
+	if (++check->open_count > OPENS_MAX) {
+		error_set(&error, ERROR_TEMPORARY, "the maildrop process ends again and again");
+		check_not_served(check, &error);
+		return;
+	}
+	if (maildrop == NULL)
+		maildrop = start(check->auth, uid, gid, root, &error);
+	if (maildrop == NULL)
+		check_not_served(check, &error);
+	else
+		wait_for(maildrop, check);
+}
+
+/* The waiting list, which is empty then. */
+static struct check *
+take_waiting(struct maildrop *maildrop)
+{
+	struct check *first = maildrop->first;
+
+	for (struct check *c = first; c != NULL; c = c->waiting_next)
+		c->maildrop = NULL;
+	maildrop->first = maildrop->last = NULL;
+	return first;
+}
+
+void
+maildrops_started(struct auth *auth, struct ipc_message *message)
+{
+	const struct ipc_started *started = &message->body.started;
+	struct maildrop *maildrop = find_exact(auth, started->uid, started->gid, started->root);
+	struct check *waiting;
+	struct error error;
+
+	/* One that nobody asked for runs since before this auth process did. */
+	if (maildrop == NULL)
+		maildrop = maildrop_new(auth, started->uid, started->gid, started->root);
+	if (maildrop == NULL)
+		return;
+	waiting = take_waiting(maildrop);
+	peer_close(&maildrop->peer);
+	if (peer_open(&maildrop->peer, &auth->loop, message->descriptor, IPC_MAILDROP, &error) <
+	    0) {
+		LOG(LOG_LEVEL_ERROR, "maildrop-channel-lost", LOG_NUMBER("uid", started->uid),
+		    LOG_REASON(&error));
+		maildrop_free(maildrop);
+	}
+	message->descriptor = -1;
+	for (struct check *next; waiting != NULL; waiting = next) {
+		next = waiting->waiting_next;
+		/* By its key: the process may end while its list is worked through. */
+		maildrops_open(waiting, started->uid, started->gid, started->root);
+	}
+}
+
+void
+maildrops_not_started(struct auth *auth, const struct ipc_not_started *answer)
+{
+	struct maildrop *maildrop = find_exact(auth, answer->uid, answer->gid, answer->root);
+	struct check *waiting;
+	struct error error;
+
+	if (maildrop == NULL || peer_is_open(&maildrop->peer))
+		return;
+	error_set(&error, answer->kind, "the maildrop process of uid %u is not started: %s",
+	    answer->uid, answer->text);
+	waiting = take_waiting(maildrop);
+	maildrop_free(maildrop);
+	for (struct check *next; waiting != NULL; waiting = next) {
+		next = waiting->waiting_next;
+		check_not_served(waiting, &error);
+	}
+}
+
+size_t
+maildrops_count(const struct auth *auth)
+{
+	size_t count = 0;
+
+	for (const struct maildrop *m = auth->maildrops; m != NULL; m = m->next)
+		count += peer_is_open(&m->peer);
+	return count;
+}
+
+void
+maildrops_free_all(struct auth *auth)
+{
+	while (auth->maildrops != NULL)
+		maildrop_free(auth->maildrops);
+}

@@ -1,0 +1,187 @@
+/* See throttle.h. */
+
+#include "auth/throttle.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+#define ROWS              32768
+#define DELAY_MAX         15000
+#define GOOD_MILLISECONDS (10 * 60 * 1000)
+
+struct record {             /* of an address or a user */
+	uint64_t failed_at; /* the last time */
+	uint64_t good_at;   /* 0: never; of addresses only */
+	uint32_t failures, pending;
+};
+
+int
+throttle_open(struct throttle *throttle, const struct digest_key *key, struct error *error)
+{
+	*throttle = (struct throttle){ .key = *key };
+	if (lru_open(&throttle->addresses, ROWS, sizeof(struct record), error) < 0 ||
+	    lru_open(&throttle->users, ROWS, sizeof(struct record), error) < 0 ||
+	    lru_open(&throttle->pairs, ROWS, sizeof(uint64_t), error) < 0) {
+		throttle_close(throttle);
+		return -1;
+	}
+	return 0;
+}
+
+void
+throttle_close(struct throttle *throttle)
+{
+	lru_close(&throttle->addresses);
+	lru_close(&throttle->users);
+	lru_close(&throttle->pairs);
+}
+
+void
+throttle_configure(struct throttle *throttle, uint64_t failures_max, uint64_t refusal_seconds,
+    uint64_t delay_milliseconds)
+{
+	throttle->failures_max = failures_max;
+	throttle->refusal_milliseconds = refusal_seconds * 1000;
+	throttle->delay_milliseconds = delay_milliseconds;
+}
+
+/* The address without its port; of IPv6 the network, of IPv4 in IPv6 the IPv4 address. */
+static void
+address_of(const char *peer, char *text, size_t size)
+{
+	struct in6_addr address;
+	const char *colon = strrchr(peer, ':');
+
+	snprintf(text, size, "%s", peer);
+	if (colon == NULL || (size_t)(colon - peer) >= size)
+		return;
+	text[colon - peer] = '\0';
+	if (text[0] != '[' || colon[-1] != ']')
+		return;
+	text[colon - peer - 1] = '\0';
+	memmove(text, text + 1, strlen(text));
+	if (inet_pton(AF_INET6, text, &address) != 1)
+		return;
+	if (IN6_IS_ADDR_V4MAPPED(&address)) {
+		inet_ntop(AF_INET, &address.s6_addr[12], text, (socklen_t)size);
+		return;
+	}
+	memset(&address.s6_addr[8], 0, 8);
+	inet_ntop(AF_INET6, &address, text, (socklen_t)size);
+}
+
+void
+throttle_ticket(const struct throttle *throttle, struct throttle_ticket *ticket, const char *peer,
+    const char *user)
+{
+	char address[PEER_SIZE];
+
+	address_of(peer, address, sizeof(address));
+	digest_make(&ticket->address, &throttle->key, "address", address, NULL);
+	digest_make(&ticket->user, &throttle->key, "user", user, NULL);
+	digest_make(&ticket->pair, &throttle->key, "pair", address, user);
+}
+
+/* Failures are forgotten when none was added for as long as a refusal lasts. */
+static struct record *
+record_of(struct throttle *throttle, struct lru *table, const struct digest *key, uint64_t now)
+{
+	struct record *record = lru_add(table, key);
+
+	if (now - record->failed_at >= throttle->refusal_milliseconds)
+		record->failures = 0;
+	return record;
+}
+
+static bool
+is_recent(uint64_t good_at, uint64_t now)
+{
+	return good_at != 0 && now - good_at < GOOD_MILLISECONDS;
+}
+
+static enum throttle_answer
+judge(const struct throttle *throttle, const struct record *record, bool trusted)
+{
+	if (trusted || throttle->failures_max == 0)
+		return THROTTLE_GO;
+	if (record->failures >= throttle->failures_max)
+		return THROTTLE_REFUSE;
+	if (record->failures + record->pending >= throttle->failures_max)
+		return THROTTLE_LATER;
+	return THROTTLE_GO;
+}
+
+enum throttle_answer
+throttle_begin(struct throttle *throttle, const struct throttle_ticket *ticket, uint64_t now)
+{
+	struct record *address = record_of(throttle, &throttle->addresses, &ticket->address, now);
+	struct record *user = record_of(throttle, &throttle->users, &ticket->user, now);
+	const uint64_t *pair = lru_find(&throttle->pairs, &ticket->pair);
+	enum throttle_answer by_address =
+	    judge(throttle, address, is_recent(address->good_at, now));
+	enum throttle_answer by_user = judge(throttle, user, pair != NULL && is_recent(*pair, now));
+	enum throttle_answer answer = by_address > by_user ? by_address : by_user;
+
+	if (answer == THROTTLE_GO) {
+		address->pending++;
+		user->pending++;
+	}
+	return answer;
+}
+
+/* The record may have made room for another meanwhile, and be a new one. */
+static struct record *
+settle(struct throttle *throttle, struct lru *table, const struct digest *key, bool wrong,
+    uint64_t now)
+{
+	struct record *record = record_of(throttle, table, key, now);
+
+	if (record->pending > 0)
+		record->pending--;
+	if (wrong) {
+		record->failed_at = now;
+		if (record->failures < UINT32_MAX / 2)
+			record->failures++;
+	}
+	return record;
+}
+
+void
+throttle_end(struct throttle *throttle, const struct throttle_ticket *ticket,
+    enum throttle_outcome outcome, uint64_t now)
+{
+	bool wrong = outcome == THROTTLE_WRONG;
+	struct record *address =
+	    settle(throttle, &throttle->addresses, &ticket->address, wrong, now);
+
+	settle(throttle, &throttle->users, &ticket->user, wrong, now);
+	if (outcome == THROTTLE_RIGHT) {
+		uint64_t *pair = lru_add(&throttle->pairs, &ticket->pair);
+
+		address->good_at = *pair = now;
+	}
+}
+
+static uint64_t
+failures_of(struct lru *table, const struct digest *key)
+{
+	const struct record *record = lru_find(table, key);
+
+	return record == NULL ? 0 : record->failures;
+}
+
+uint64_t
+throttle_delay_milliseconds(struct throttle *throttle, const struct throttle_ticket *ticket)
+{
+	uint64_t address = failures_of(&throttle->addresses, &ticket->address);
+	uint64_t user = failures_of(&throttle->users, &ticket->user);
+	uint64_t failures = address > user ? address : user;
+	uint64_t delay = throttle->delay_milliseconds;
+
+	for (; failures > 1 && delay < DELAY_MAX && delay > 0; failures--)
+		delay *= 2;
+	return delay < DELAY_MAX ? delay : DELAY_MAX;
+}
