@@ -1,0 +1,21 @@
+/*
+ * Asking auth. While it thinks nothing is read from the client; its answer finds the connection by
+ * the session.
+ */
+#pragma once
+
+#include "ipc/messages.h"
+
+struct connection;
+struct login;
+
+/* Takes the descriptor; an earlier channel is closed, and who waits on it gets a temporary error. */
+void authentication_open(struct login *, int descriptor);
+/* Both answer the client at once if auth cannot be asked. */
+void authentication_check(struct connection *, enum ipc_check_method, const char *user,
+    const char *password, const char *timestamp);
+/* The mechanism and the data are filled in; the rest is filled in here. */
+void authentication_sasl_start(struct connection *, struct ipc_sasl_start *);
+void authentication_sasl_step(struct connection *, const struct ipc_sasl_data *);
+/* The client has gone, or does not want to any more. Harmless if auth knows nothing of it. */
+void authentication_forget(struct connection *);

@@ -1,0 +1,497 @@
+/* The life of a connection: accepted, greeted, read from, answered, and its end. See connection.h. */
+
+#include "login/connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "login/authentication.h"
+#include "login/commands.h"
+#include "login/greeting.h"
+#include "login/listener.h"
+#include "login/login.h"
+#include "login/pump.h"
+#include "login/sasl.h"
+#include "pop3/reply.h"
+
+#define BAD_COMMAND_DELAY_MAX_MILLISECONDS 5000
+/* Enough for a client that tries each of its mechanisms with the same wrong password. */
+#define REFUSED_LOGINS_MAX 6
+
+#define CLIENT_HELLO_OCTET   0x16	/* a TLS record of a handshake, */
+#define CLIENT_HELLO_VERSION 0x03	/* of SSL 3 or later */
+
+static void connection_event(uv_poll_t *, int status, int events);
+
+struct login *
+login_of(const struct connection *c)
+{
+	return c->poll.loop->data;
+}
+
+struct writer *
+out_of(struct connection *c)
+{
+	return &login_of(c)->out;
+}
+
+struct connection *
+connection_of(struct deadline *deadline)
+{
+	return (struct connection *)((char *)deadline - offsetof(struct connection, deadline));
+}
+
+bool
+connection_is_protected(const struct connection *c)
+{
+	return c->stream.tls != NULL;
+}
+
+bool
+connection_takes_passwords(const struct connection *c)
+{
+	uint64_t policy = login_of(c)->settings.plaintext_logins;
+
+	return connection_is_protected(c) || policy == CONFIG_PLAINTEXT_ALWAYS ||
+	    (policy == CONFIG_PLAINTEXT_LOOPBACK && peer_is_loopback(&c->peer));
+}
+
+void
+connection_capabilities(const struct connection *c, struct capabilities *capabilities, char *sasl,
+    size_t sasl_size)
+{
+	const struct login *login = login_of(c);
+
+	sasl_announce(c, sasl, sasl_size);
+	*capabilities = (struct capabilities){
+		.stls = c->tls_mode == CONFIG_TLS_STLS && login->tls != NULL &&
+		    !connection_is_protected(c),
+		.user = connection_takes_passwords(c),
+		.sasl = sasl,
+		.implementation = login->settings.implementation,
+	};
+}
+
+/* May a line be taken from the client now? */
+static bool
+is_listening(const struct connection *c)
+{
+	return (c->state == CONNECTION_COMMAND || c->state == CONNECTION_SASL) && !c->stream.stuck;
+}
+
+static void
+poll_for(struct connection *c, int events)
+{
+	if (c->state == CONNECTION_CLOSED || c->events == events)
+		return;
+	c->events = (uint8_t)events;
+	if (events == 0)
+		uv_poll_stop(&c->poll);
+	else
+		uv_poll_start(&c->poll, events, connection_event);
+}
+
+/*
+ * A connection that is busy stays polled for reading until the client really sends something:
+ * mostly it does not, and a system call is saved.
+ */
+static void
+poll_as_needed(struct connection *c)
+{
+	if (c->stream.stuck)
+		poll_for(c, UV_WRITABLE);
+	else if (is_listening(c) || c->state == CONNECTION_HANDSHAKE || c->events == UV_WRITABLE)
+		poll_for(c, UV_READABLE);
+}
+
+static void
+drop_held(struct connection *c)
+{
+	if (c->held != NULL)
+		secret_wipe(c->held, c->held_size);
+	free(c->held);
+	c->held = NULL;
+	c->held_size = 0;
+}
+
+static void
+free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+static void
+free_connection(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void
+connection_end(struct connection *c, const char *reason)
+{
+	struct login *login = login_of(c);
+
+	if (c->state == CONNECTION_CLOSED)
+		return;
+	if (reason != NULL)
+		LOG(LOG_LEVEL_INFO, "disconnect", LOG_SESSION(c->session), LOG_TEXT("reason", reason));
+	authentication_forget(c);
+	c->state = CONNECTION_CLOSED;
+	deadlines_remove(&login->young, &c->deadline);
+	addresses_leave(&login->addresses, &c->peer);
+	drop_held(c);
+	free(c->user);
+	if (c->granted >= 0)
+		close(c->granted);
+	if (c->delay != NULL)
+		uv_close((uv_handle_t *)c->delay, free_handle);
+	uv_close((uv_handle_t *)&c->poll, free_connection);
+	stream_close(&c->stream);
+	login_stop_if_idle(login);
+}
+
+void
+connection_expired(struct deadline *deadline)
+{
+	connection_end(connection_of(deadline), "login timeout");
+}
+
+void
+connection_finish(struct connection *c, const char *reason)
+{
+	c->state = CONNECTION_ENDING;
+	c->reason = reason;
+}
+
+void
+connection_begin(struct connection *c)
+{
+	struct login *login = login_of(c);
+
+	writer_init(&login->out, login->output, sizeof(login->output), NULL, NULL);
+}
+
+/* False: the connection has ended. */
+static bool
+send_out(struct connection *c)
+{
+	struct writer *w = out_of(c);
+
+	if (w->used > 0 && stream_write(&c->stream, w->buffer, w->used) == STREAM_FAILED) {
+		connection_end(c, stream_failure(&c->stream));
+		return false;
+	}
+	w->used = 0;
+	return true;
+}
+
+/*
+ * Octets that were never read would make the kernel answer close() with a reset, which can destroy
+ * the last reply on its way.
+ */
+static void
+end_gently(struct connection *c)
+{
+	char *input = login_of(c)->input;
+
+	(void)recv(c->stream.socket, input, INPUT_SIZE, MSG_DONTWAIT);
+	connection_end(c, c->reason);
+}
+
+static void
+start_tls(struct connection *c)
+{
+	struct login *login = login_of(c);
+
+	if (login->tls == NULL || (c->stream.tls = tls_accept(login->tls, c->stream.socket)) == NULL)
+		connection_end(c, login->tls == NULL ? "no certificate" : "no memory");
+}
+
+/* Sends what was written, and goes on to whatever comes next. */
+static void
+settle(struct connection *c)
+{
+	if (c->state == CONNECTION_CLOSED || !send_out(c))
+		return;
+	if (!c->stream.stuck) {
+		if (c->state == CONNECTION_ENDING) {
+			end_gently(c);
+			return;
+		}
+		if (c->granted >= 0) {
+			hand_over(c);
+			return;
+		}
+		if (c->state == CONNECTION_HANDSHAKE && c->greeted && c->stream.tls == NULL)
+			start_tls(c);
+	}
+	poll_as_needed(c);
+}
+
+void
+connection_protect(struct connection *c)
+{
+	free(c->user);
+	c->user = NULL;
+	c->reader = (struct line_reader){ false };
+	c->spoke = true;
+	c->state = CONNECTION_HANDSHAKE;
+}
+
+static void
+delay_over(uv_timer_t *timer)
+{
+	struct connection *c = timer->data;
+
+	uv_close((uv_handle_t *)c->delay, free_handle);
+	c->delay = NULL;
+	c->state = CONNECTION_COMMAND;
+	connection_begin(c);
+	reply_error(out_of(c), "%s", c->problem);
+	if (c->bad_count >= login_of(c)->settings.bad_commands_max)
+		connection_finish(c, "too many bad commands");
+	connection_resume(c);
+}
+
+void
+connection_bad(struct connection *c, const char *problem)
+{
+	const struct config *settings = &login_of(c)->settings;
+	uint64_t delay = c->bad_count * settings->bad_command_delay_milliseconds;
+	bool last = ++c->bad_count >= settings->bad_commands_max;
+
+	c->state = CONNECTION_COMMAND;
+	c->problem = last ? "too many bad commands" : problem;
+	if (delay > BAD_COMMAND_DELAY_MAX_MILLISECONDS)
+		delay = BAD_COMMAND_DELAY_MAX_MILLISECONDS;
+	if (delay > 0 && (c->delay = malloc(sizeof(*c->delay))) != NULL) {
+		c->state = CONNECTION_DELAYED;
+		uv_timer_init(c->poll.loop, c->delay);
+		c->delay->data = c;
+		uv_timer_start(c->delay, delay_over, delay, 0);
+		return;
+	}
+	reply_error(out_of(c), "%s", c->problem);
+	if (last)
+		connection_finish(c, c->problem);
+}
+
+void
+connection_refuse(struct connection *c, enum error_kind kind, const char *text)
+{
+	c->state = CONNECTION_COMMAND;
+	reply_failure(out_of(c), kind, text);
+	if (kind == ERROR_DENIED && ++c->refused_count >= REFUSED_LOGINS_MAX)
+		connection_finish(c, "too many refused logins");
+}
+
+/* What to do with a line of each status, in the state the connection is in. */
+static void
+take_line(struct connection *c, enum line_status status, char *text, size_t length)
+{
+	const char *problem = status == LINE_TOO_LONG ? "line too long" : "NUL in a line";
+
+	if (status != LINE_READY) {
+		authentication_forget(c);
+		connection_bad(c, problem);
+	} else if (c->state == CONNECTION_SASL) {
+		sasl_line(c, text, length);
+	} else {
+		commands_line(c, text);
+	}
+}
+
+/* Works through input and keeps what cannot be looked at now. Begins a reply and leaves it open. */
+static void
+process(struct connection *c, char *input, size_t size)
+{
+	struct writer *w = out_of(c);
+
+	while (is_listening(c) && size > 0) {
+		size_t max = c->state == CONNECTION_SASL ? SASL_LINE_OCTETS_MAX : LINE_OCTETS_MAX;
+		size_t length = 0, consumed;
+		char *text = NULL;
+		enum line_status status =
+		    line_take(&c->reader, input, size, max, &text, &length, &consumed);
+
+		if (status != LINE_INCOMPLETE)
+			take_line(c, status, text, length);
+		/* It may have held a password. */
+		secret_wipe(input, consumed);
+		input += consumed;
+		size -= consumed;
+		if (status == LINE_INCOMPLETE)
+			break;
+		if (w->size - w->used < REPLY_SIZE_MAX && !send_out(c))
+			return;
+	}
+	/* Whatever came in clear behind STLS could be anybody's: RFC 2595, section 4. */
+	if (c->state == CONNECTION_HANDSHAKE || c->state >= CONNECTION_ENDING)
+		size = 0;
+	drop_held(c);
+	if (size == 0)
+		return;
+	c->held = malloc(size);
+	if (c->held == NULL) {
+		connection_end(c, "no memory");
+		return;
+	}
+	memcpy(c->held, input, size);
+	c->held_size = (uint16_t)size;
+	secret_wipe(input, size);
+}
+
+static bool
+is_client_hello(const char *input, size_t size)
+{
+	return (unsigned char)input[0] == CLIENT_HELLO_OCTET &&
+	    (size < 2 || input[1] == CLIENT_HELLO_VERSION);
+}
+
+/* One read, behind what is held, and the work it makes. */
+static void
+read_and_process(struct connection *c)
+{
+	struct login *login = login_of(c);
+	size_t held_size = c->held_size, size = READ_SIZE;
+	enum stream_status status = stream_read(&c->stream, login->input + held_size, &size);
+
+	if (status == STREAM_AGAIN)
+		return;
+	if (status != STREAM_DONE) {
+		connection_end(c, status == STREAM_END ? "the client has gone" :
+		    stream_failure(&c->stream));
+		return;
+	}
+	if (held_size > 0)
+		memcpy(login->input, c->held, held_size);
+	if (!c->spoke && !connection_is_protected(c) && is_client_hello(login->input, size)) {
+		connection_end(c, "a TLS client on a port without TLS");
+		return;
+	}
+	c->spoke = true;
+	process(c, login->input, held_size + size);
+}
+
+void
+connection_resume(struct connection *c)
+{
+	struct login *login = login_of(c);
+	size_t size = c->held_size;
+
+	if (is_listening(c) && size > 0) {
+		memcpy(login->input, c->held, size);
+		process(c, login->input, size);
+	}
+	while (is_listening(c) && stream_pending(&c->stream))
+		read_and_process(c);
+	settle(c);
+}
+
+static void
+greet(struct connection *c)
+{
+	struct login *login = login_of(c);
+
+	c->greeted = true;
+	c->state = CONNECTION_COMMAND;
+	greeting_write(&login->out, login->settings.greeting, c->domain, c->session);
+}
+
+static void
+continue_handshake(struct connection *c)
+{
+	enum tls_status status;
+
+	connection_begin(c);
+	if (c->stream.tls == NULL)
+		start_tls(c);
+	if (c->state == CONNECTION_CLOSED)
+		return;
+	status = tls_handshake(c->stream.tls);
+	c->stream.stuck = status == TLS_WANT_WRITE;
+	if (status == TLS_FAILED) {
+		LOG(LOG_LEVEL_INFO, "tls-failed", LOG_SESSION(c->session),
+		    LOG_TEXT("reason", tls_failure(c->stream.tls)));
+		connection_end(c, "TLS failed");
+		return;
+	}
+	if (status != TLS_DONE) {
+		poll_as_needed(c);
+		return;
+	}
+	c->state = CONNECTION_COMMAND;
+	if (!c->greeted)
+		greet(c);
+	else if (stream_flush(&c->stream) == STREAM_FAILED) {
+		connection_end(c, stream_failure(&c->stream));
+		return;
+	}
+	connection_resume(c);
+}
+
+static void
+connection_event(uv_poll_t *poll, int status, int events)
+{
+	struct connection *c = poll->data;
+
+	if (status < 0) {
+		/* libuv has stopped polling; the socket itself tells what happened. */
+		c->events = 0;
+		events = UV_READABLE | UV_WRITABLE;
+	}
+	if (c->stream.stuck && (events & UV_WRITABLE) != 0 &&
+	    stream_flush(&c->stream) == STREAM_FAILED) {
+		connection_end(c, stream_failure(&c->stream));
+		return;
+	}
+	if (c->stream.stuck) {
+		poll_as_needed(c);
+		return;
+	}
+	if (c->state == CONNECTION_HANDSHAKE && (connection_is_protected(c) || !c->greeted)) {
+		continue_handshake(c);
+		return;
+	}
+	connection_begin(c);
+	if (is_listening(c) && (events & UV_READABLE) != 0)
+		read_and_process(c);
+	else if ((events & UV_READABLE) != 0)
+		poll_for(c, 0);
+	connection_resume(c);
+}
+
+void
+connection_start(struct login *login, int socket, const struct peer *peer,
+    const struct listener *listener)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+	char text[PEER_SIZE];
+
+	if (c == NULL || uv_poll_init(&login->loop, &c->poll, socket) != 0) {
+		addresses_leave(&login->addresses, peer);
+		free(c);
+		close(socket);
+		return;
+	}
+	c->poll.data = c;
+	c->stream.socket = socket;
+	c->session = session_next();
+	c->peer = *peer;
+	c->granted = -1;
+	c->tls_mode = (uint8_t)listener->tls;
+	c->domain = login->domain;
+	deadlines_add(&login->young, &c->deadline,
+	    uv_now(&login->loop) + login->settings.login_timeout_seconds * 1000);
+	peer_text(peer, text);
+	LOG(LOG_LEVEL_INFO, "connect", LOG_SESSION(c->session), LOG_TEXT("peer", text),
+	    LOG_TEXT("listener", listener->address));
+	connection_begin(c);
+	if (c->tls_mode != CONFIG_TLS_IMPLICIT)
+		greet(c);
+	settle(c);
+}

@@ -1,0 +1,113 @@
+/* See crowd.h. */
+
+#include "login/crowd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct address {
+	struct address *next;
+	uint64_t count;
+	uint8_t address[16];
+};
+
+static void
+timer_fired(uv_timer_t *timer)
+{
+	struct deadlines *deadlines = timer->data;
+	uint64_t now = uv_now(timer->loop);
+	struct deadline *first;
+
+	while ((first = deadlines_first(deadlines)) != NULL && first->at <= now)
+		deadlines->expired(first);
+	if (first != NULL && first->at != DEADLINE_NEVER)
+		uv_timer_start(timer, timer_fired, first->at - now, 0);
+}
+
+void
+deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, void (*expired)(struct deadline *))
+{
+	deadlines->head.next = deadlines->head.previous = &deadlines->head;
+	deadlines->count = 0;
+	deadlines->expired = expired;
+	uv_timer_init(loop, &deadlines->timer);
+	deadlines->timer.data = deadlines;
+}
+
+void
+deadlines_add(struct deadlines *deadlines, struct deadline *deadline, uint64_t at)
+{
+	uv_timer_t *timer = &deadlines->timer;
+
+	deadline->at = at;
+	deadline->next = &deadlines->head;
+	deadline->previous = deadlines->head.previous;
+	deadline->previous->next = deadline;
+	deadlines->head.previous = deadline;
+	deadlines->count++;
+	/* A timer that runs is for an earlier one; if that one has gone, it looks again. */
+	if (at != DEADLINE_NEVER && !uv_is_active((uv_handle_t *)timer))
+		uv_timer_start(timer, timer_fired, at - uv_now(timer->loop), 0);
+}
+
+void
+deadlines_remove(struct deadlines *deadlines, struct deadline *deadline)
+{
+	deadline->previous->next = deadline->next;
+	deadline->next->previous = deadline->previous;
+	deadlines->count--;
+}
+
+struct deadline *
+deadlines_first(struct deadlines *deadlines)
+{
+	return deadlines_next(deadlines, &deadlines->head);
+}
+
+struct deadline *
+deadlines_next(struct deadlines *deadlines, struct deadline *deadline)
+{
+	return deadline->next != &deadlines->head ? deadline->next : NULL;
+}
+
+static struct address **
+find(struct addresses *addresses, const struct peer *peer)
+{
+	struct address **place;
+	uint64_t halves[2], hash;
+
+	memcpy(halves, peer->address, sizeof(halves));
+	hash = (halves[0] ^ addresses->seed) * 0x9e3779b97f4a7c15ULL;
+	hash = (hash ^ hash >> 32 ^ halves[1]) * 0xd6e8feb86659fd93ULL;
+	place = &addresses->buckets[hash >> 32 & (ADDRESS_BUCKETS - 1)];
+	while (*place != NULL && memcmp((*place)->address, peer->address, 16) != 0)
+		place = &(*place)->next;
+	return place;
+}
+
+bool
+addresses_enter(struct addresses *addresses, const struct peer *peer, uint64_t max)
+{
+	struct address **place = find(addresses, peer);
+
+	if (*place == NULL) {
+		if (max == 0 || (*place = calloc(1, sizeof(**place))) == NULL)
+			return false;
+		memcpy((*place)->address, peer->address, 16);
+	}
+	if ((*place)->count >= max)
+		return false;
+	(*place)->count++;
+	return true;
+}
+
+void
+addresses_leave(struct addresses *addresses, const struct peer *peer)
+{
+	struct address **place = find(addresses, peer), *address = *place;
+
+	if (address == NULL || --address->count > 0)
+		return;
+	*place = address->next;
+	free(address);
+}

@@ -1,0 +1,608 @@
+/* See fake_ring.h. */
+
+#include "login/fake_ring.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define PATIENCE_MILLISECONDS 60000	/* a test that hangs so long has failed */
+
+const char *fake_login_program;
+
+struct fake_user {
+	struct fake_ring *ring;
+	int socket;
+	struct fake_client *tls;
+	bool untidy;		/* the server went without a goodbye */
+};
+
+/* Fails with what the program logged, because that mostly says why. */
+static void
+give_up(struct fake_ring *ring, const char *what)
+{
+	char log[8192];
+	ssize_t n = pread(ring->log, log, sizeof(log) - 1, 0);
+
+	log[n > 0 ? n : 0] = '\0';
+	fail_msg("%s\nits log:\n%s", what, log);
+}
+
+void
+ring_config(struct config *config)
+{
+	config_defaults(config);
+	snprintf(config->hostname, sizeof(config->hostname), "pop.example");
+	snprintf(config->greeting, sizeof(config->greeting), "ready");
+	snprintf(config->implementation, sizeof(config->implementation), "test");
+	snprintf(config->sasl_mechanisms, sizeof(config->sasl_mechanisms), "PLAIN LOGIN");
+	config->plaintext_logins = CONFIG_PLAINTEXT_ALWAYS;
+	config->apop = 0;
+	config->bad_commands_max = 4;
+	config->bad_command_delay_milliseconds = 0;
+	config->log_level = 2;
+}
+
+static void
+listen_somewhere(struct fake_ring *ring, enum fake_port port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(socket_ >= 0);
+	assert_int_equal(bind(socket_, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(socket_, 128), 0);
+	assert_int_equal(getsockname(socket_, (struct sockaddr *)&address, &size), 0);
+	ring->listeners[port] = socket_;
+	ring->ports[port] = ntohs(address.sin_port);
+}
+
+static void
+tell(struct fake_ring *ring, enum ipc_type type, const void *body, int descriptor)
+{
+	struct error error;
+
+	if (channel_send(&ring->parent, type, body, descriptor, &error) != 0)
+		give_up(ring, error.text);
+}
+
+void
+ring_send_settings(struct fake_ring *ring, const struct config *config)
+{
+	struct error error;
+	int memfd = config_to_memfd(config, &error);
+
+	assert_true(memfd >= 0);
+	tell(ring, IPC_SETTINGS, NULL, memfd);
+	close(memfd);
+}
+
+void
+ring_send_keys(struct fake_ring *ring, const struct fake_certificate *const pairs[], size_t count)
+{
+	static struct ipc_keys_header header;
+	int memfd = memfd_create("keys", MFD_CLOEXEC);
+	FILE *file = fdopen(memfd, "w");
+
+	memset(&header, 0, sizeof(header));
+	header.count = (uint32_t)count;
+	for (size_t i = 0; i < count; i++) {
+		header.pairs[i].chain_size = (uint32_t)strlen(pairs[i]->chain);
+		header.pairs[i].key_size = (uint32_t)strlen(pairs[i]->key);
+		snprintf(header.pairs[i].name, PATH_SIZE, "pair-%zu.pem", i + 1);
+	}
+	fwrite(&header, sizeof(header), 1, file);
+	for (size_t i = 0; i < count; i++)
+		fprintf(file, "%s%s", pairs[i]->chain, pairs[i]->key);
+	fflush(file);
+	tell(ring, IPC_KEYS, NULL, memfd);
+	fclose(file);
+}
+
+void
+ring_send_listeners(struct fake_ring *ring, uint32_t generation)
+{
+	static const uint32_t modes[] = { CONFIG_TLS_NONE, CONFIG_TLS_STLS, CONFIG_TLS_IMPLICIT };
+	struct ipc_accept accept = { .generation = generation };
+
+	for (int port = 0; port < PORT_COUNT; port++) {
+		struct ipc_listener listener = { .generation = generation, .tls = modes[port] };
+
+		snprintf(listener.address, sizeof(listener.address), "127.0.0.1:%u",
+		    ring->ports[port]);
+		tell(ring, IPC_LISTENER, &listener, ring->listeners[port]);
+	}
+	tell(ring, IPC_ACCEPT, &accept, -1);
+}
+
+void
+ring_new_auth(struct fake_ring *ring)
+{
+	struct ipc_channel_for channel = { .role = IPC_AUTH };
+	struct error error;
+	int ends[2];
+
+	channel_close(&ring->auth);
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	channel_open(&ring->auth, ends[0], IPC_AUTH, IPC_LOGIN);
+	tell(ring, IPC_CHANNEL, &channel, ends[1]);
+	close(ends[1]);
+}
+
+void
+ring_auth_dies(struct fake_ring *ring)
+{
+	channel_close(&ring->auth);
+}
+
+static void
+start_program(struct fake_ring *ring, int control, const char *argument)
+{
+	ring->pid = fork();
+	assert_true(ring->pid >= 0);
+	if (ring->pid > 0)
+		return;
+	/* Above all others first: one of them may be the place of another. */
+	control = fcntl(control, F_DUPFD, 100);
+	dup2(fcntl(ring->log, F_DUPFD, 100), 2);
+	dup2(control, 3);
+	close_range(4, ~0U, 0);
+	execl(fake_login_program, "restante-login", argument, (char *)NULL);
+	_exit(127);
+}
+
+void
+ring_start(struct fake_ring *ring, const struct config *config,
+    const struct fake_certificates *certificates)
+{
+	static const struct ipc_ticket_keys tickets = { .count = 1,
+		.keys = { { { 1 }, { 2 }, { 3 } } } };
+	struct error error;
+	int ends[2];
+
+	memset(ring, 0, sizeof(*ring));
+	ring->auth.descriptor = -1;
+	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
+		ring->maildrops[i].stream = ring->maildrops[i].client = -1;
+	ring->config = *config;
+	ring->log = memfd_create("log", MFD_CLOEXEC);
+	assert_true(fcntl(ring->log, F_SETFL, O_APPEND) == 0);
+	for (int port = 0; port < PORT_COUNT; port++)
+		listen_somewhere(ring, (enum fake_port)port);
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	start_program(ring, ends[1], NULL);
+	close(ends[1]);
+	channel_open(&ring->parent, ends[0], IPC_PARENT, IPC_LOGIN);
+	ring_send_settings(ring, config);
+	if (certificates != NULL) {
+		ring_send_keys(ring,
+		    (const struct fake_certificate *[]){ &certificates->ec, &certificates->rsa }, 2);
+		tell(ring, IPC_TICKET_KEYS, &tickets, -1);
+	}
+	ring_new_auth(ring);
+	ring_send_listeners(ring, 1);
+	while (!ring->ready)
+		if (!ring_serve(ring, PATIENCE_MILLISECONDS))
+			give_up(ring, "it does not get ready");
+}
+
+void
+ring_check(struct fake_ring *ring, const struct config *config,
+    const struct fake_certificate *const pairs[], size_t count)
+{
+	struct error error;
+	int ends[2], status;
+
+	memset(ring, 0, sizeof(*ring));
+	ring->log = memfd_create("log", MFD_CLOEXEC);
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	start_program(ring, ends[1], "--check");
+	close(ends[1]);
+	channel_open(&ring->parent, ends[0], IPC_PARENT, IPC_LOGIN);
+	ring_send_settings(ring, config);
+	ring_send_keys(ring, pairs, count);
+	assert_int_equal(waitpid(ring->pid, &status, 0), ring->pid);
+	ring->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+	channel_close(&ring->parent);
+}
+
+void
+ring_wait(struct fake_ring *ring)
+{
+	int status;
+
+	assert_int_equal(waitpid(ring->pid, &status, 0), ring->pid);
+	ring->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+	if (ring->exit_status != 0)
+		give_up(ring, "it ended badly");
+	channel_close(&ring->parent);
+	channel_close(&ring->auth);
+	for (int port = 0; port < PORT_COUNT; port++)
+		close(ring->listeners[port]);
+	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
+		if (ring->maildrops[i].stream >= 0)
+			close(ring->maildrops[i].stream);
+	close(ring->log);
+}
+
+void
+ring_stop(struct fake_ring *ring)
+{
+	struct ipc_stop stop = { .grace_seconds = 0 };
+
+	tell(ring, IPC_STOP, &stop, -1);
+	ring_wait(ring);
+}
+
+bool
+ring_logged(struct fake_ring *ring, const char *text)
+{
+	static char log[1 << 20];
+	ssize_t n = pread(ring->log, log, sizeof(log) - 1, 0);
+
+	assert_true(n >= 0);
+	log[n] = '\0';
+	return strstr(log, text) != NULL;
+}
+
+/* Who may come in: "anna" with "secret". What others get depends on their names. */
+static void
+decide(struct fake_ring *ring, uint64_t session, const char *user, const char *password,
+    const char *method)
+{
+	static const struct {
+		const char *user;
+		enum error_kind kind;
+	} refusals[] = {
+		{ "temp", ERROR_TEMPORARY },
+		{ "perm", ERROR_PERMANENT },
+		{ "broken", ERROR_PROTOCOL },
+	};
+	struct ipc_refused refused;
+	struct ipc_granted granted;
+	struct error error;
+	int ends[2], slot = 0;
+
+	if (strcmp(user, "silent") == 0) {
+		ring->asking = session;
+		return;
+	}
+	if (strcmp(user, "anna") != 0 || strcmp(password, "secret") != 0) {
+		memset(&refused, 0, sizeof(refused));
+		refused.session = session;
+		refused.kind = ERROR_DENIED;
+		for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+			if (strcmp(user, refusals[i].user) == 0)
+				refused.kind = refusals[i].kind;
+		assert_int_equal(channel_send(&ring->auth, IPC_REFUSED, &refused, -1, &error), 0);
+		return;
+	}
+	while (ring->maildrops[slot].stream >= 0)
+		assert_true(++slot < FAKE_MAILDROPS_MAX);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	ring->maildrops[slot] = (struct fake_maildrop){ .stream = ends[0], .client = -1 };
+	memset(&granted, 0, sizeof(granted));
+	granted.session = session;
+	snprintf(granted.user, sizeof(granted.user), "%s", user);
+	snprintf(granted.method, sizeof(granted.method), "%s", method);
+	assert_int_equal(channel_send(&ring->auth, IPC_GRANTED, &granted, ends[1], &error), 0);
+	close(ends[1]);
+}
+
+static void
+challenge(struct fake_ring *ring, uint64_t session, const char *text)
+{
+	struct ipc_sasl_data data;
+	struct error error;
+
+	memset(&data, 0, sizeof(data));
+	data.session = session;
+	data.size = (uint32_t)strlen(text);
+	memcpy(data.data, text, data.size);
+	assert_int_equal(channel_send(&ring->auth, IPC_SASL_CHALLENGE, &data, -1, &error), 0);
+}
+
+/* PLAIN: NUL user NUL password. LOGIN: asks for both, one exchange at a time. */
+static void
+sasl_step(struct fake_ring *ring, uint64_t session, const uint8_t *data, size_t size)
+{
+	static char name[USER_SIZE];
+	char text[IPC_SASL_SIZE + 1];
+	const char *user, *password;
+
+	memcpy(text, data, size);
+	text[size] = '\0';
+	if (strcmp(ring->sasl_start.mechanism, "PLAIN") == 0) {
+		user = text + (size > 0);
+		password = user + strlen(user) + 1 <= text + size ? user + strlen(user) + 1 : "";
+		decide(ring, session, user, password, "PLAIN");
+	} else if (name[0] == '\0') {
+		snprintf(name, sizeof(name), "%.255s", text);
+		challenge(ring, session, "Password:");
+	} else {
+		decide(ring, session, name, text, "LOGIN");
+		name[0] = '\0';
+	}
+}
+
+static void
+on_auth(struct fake_ring *ring, struct ipc_message *message)
+{
+	const struct ipc_sasl_start *start = &message->body.sasl_start;
+
+	switch (message->type) {
+	case IPC_CHECK:
+		ring->check = message->body.check;
+		ring->checks++;
+		decide(ring, ring->check.session, ring->check.user, ring->check.password,
+		    ring->check.method == IPC_CHECK_APOP ? "APOP" : "PASS");
+		break;
+	case IPC_SASL_START:
+		ring->sasl_start = *start;
+		if (start->initial)
+			sasl_step(ring, start->session, start->data, start->size);
+		else
+			challenge(ring, start->session,
+			    strcmp(start->mechanism, "LOGIN") == 0 ? "Username:" : "");
+		break;
+	case IPC_SASL_STEP:
+		sasl_step(ring, message->body.sasl_data.session, message->body.sasl_data.data,
+		    message->body.sasl_data.size);
+		break;
+	case IPC_FORGET:
+		ring->forgets++;
+		break;
+	default:
+		fail_msg("auth was sent message %d", (int)message->type);
+	}
+}
+
+static void
+on_parent(struct fake_ring *ring, struct ipc_message *message)
+{
+	switch (message->type) {
+	case IPC_READY:
+		ring->ready++;
+		break;
+	case IPC_ROW:
+		assert_true(ring->row_count < 4);
+		ring->rows[ring->row_count++] = message->body.row;
+		break;
+	case IPC_REPORT_END:
+		ring->report_end = message->body.report_end;
+		ring->report_ended = true;
+		break;
+	default:
+		fail_msg("the parent was sent message %d", (int)message->type);
+	}
+}
+
+static void
+serve_channel(struct fake_ring *ring, struct ipc_channel *channel,
+    void (*on_message)(struct fake_ring *, struct ipc_message *))
+{
+	struct ipc_message message;
+	struct error error;
+	int got;
+
+	while (channel->descriptor >= 0 && (got = channel_receive(channel, &message, &error)) != 0) {
+		if (got < 0) {
+			channel_close(channel);
+			return;
+		}
+		on_message(ring, &message);
+	}
+}
+
+static void
+maildrop_open(struct fake_maildrop *maildrop)
+{
+	char welcome[HANDOVER_EARLY_SIZE + 64];
+	struct error error;
+	int got = handover_receive(maildrop->stream, &maildrop->handover, &maildrop->client,
+	    maildrop->early, &maildrop->early_size, &error);
+
+	assert_true(got >= 0);
+	if (got == 0)
+		return;
+	maildrop->opened = true;
+	maildrop->early[maildrop->early_size] = '\0';
+	snprintf(welcome, sizeof(welcome), "+OK open [%s]\r\n", maildrop->early);
+	if (maildrop->client >= 0) {
+		/* Whoever was handed over is answered on its own socket, and let go. */
+		assert_true(write(maildrop->client, welcome, strlen(welcome)) > 0);
+		close(maildrop->client);
+		close(maildrop->stream);
+		maildrop->stream = -1;
+		return;
+	}
+	assert_true(write(maildrop->stream, welcome, strlen(welcome)) > 0);
+}
+
+/* Says again what it hears, until it hears "QUIT". */
+static void
+maildrop_serve(struct fake_maildrop *maildrop)
+{
+	char text[4096];
+	ssize_t n;
+
+	if (!maildrop->opened) {
+		maildrop_open(maildrop);
+		return;
+	}
+	n = read(maildrop->stream, text, sizeof(text) - 1);
+	if (n > 0) {
+		assert_int_equal(write(maildrop->stream, text, (size_t)n), n);
+		text[n] = '\0';
+	}
+	if (n == 0 || (n > 0 && strstr(text, "QUIT\r\n") != NULL)) {
+		close(maildrop->stream);
+		maildrop->stream = -1;
+	}
+}
+
+static bool
+serve_with(struct fake_ring *ring, int milliseconds, int also, short events)
+{
+	struct pollfd polls[3 + FAKE_MAILDROPS_MAX] = {
+		{ .fd = ring->parent.descriptor, .events = POLLIN },
+		{ .fd = ring->auth.descriptor, .events = POLLIN },
+		{ .fd = also, .events = events },
+	};
+
+	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
+		polls[3 + i] = (struct pollfd){ .fd = ring->idle_maildrops ? -1 :
+			ring->maildrops[i].stream, .events = POLLIN };
+	if (poll(polls, 3 + FAKE_MAILDROPS_MAX, milliseconds) <= 0)
+		return false;
+	if (polls[0].revents != 0)
+		serve_channel(ring, &ring->parent, on_parent);
+	if (polls[1].revents != 0)
+		serve_channel(ring, &ring->auth, on_auth);
+	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
+		if (polls[3 + i].revents != 0)
+			maildrop_serve(&ring->maildrops[i]);
+	return true;
+}
+
+bool
+ring_serve(struct fake_ring *ring, int milliseconds)
+{
+	return serve_with(ring, milliseconds, -1, 0);
+}
+
+struct fake_user *
+user_connect_raw(struct fake_ring *ring, enum fake_port port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(ring->ports[port]),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct fake_user *user = calloc(1, sizeof(*user));
+
+	assert_non_null(user);
+	user->ring = ring;
+	user->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(user->socket >= 0);
+	assert_int_equal(connect(user->socket, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(fcntl(user->socket, F_SETFL, O_NONBLOCK), 0);
+	return user;
+}
+
+bool
+user_starts_tls(struct fake_user *user)
+{
+	int done;
+
+	user->tls = fake_client_new(user->socket, &(struct fake_client_wish){ .version_max = 0 });
+	while ((done = fake_client_handshake(user->tls)) == 0)
+		if (!serve_with(user->ring, PATIENCE_MILLISECONDS, user->socket, POLLIN))
+			give_up(user->ring, "the handshake hangs");
+	return done == 1;
+}
+
+struct fake_user *
+user_connect(struct fake_ring *ring, enum fake_port port)
+{
+	struct fake_user *user = user_connect_raw(ring, port);
+
+	if (port == PORT_TLS && !user_starts_tls(user)) {
+		user_leaves(user);
+		return NULL;
+	}
+	return user;
+}
+
+void
+user_says(struct fake_user *user, const char *text, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = user->tls != NULL ? fake_client_write(user->tls, text, (int)size) :
+		    send(user->socket, text, size, MSG_NOSIGNAL);
+
+		if (n > 0) {
+			text += n;
+			size -= (size_t)n;
+			continue;
+		}
+		if (errno == EPIPE || errno == ECONNRESET)
+			return;
+		if (!serve_with(user->ring, PATIENCE_MILLISECONDS, user->socket, POLLOUT))
+			give_up(user->ring, "nobody listens");
+	}
+}
+
+size_t
+user_hears(struct fake_user *user, char *text, size_t size)
+{
+	size_t used = 0;
+
+	while (used < size) {
+		ssize_t n = user->tls != NULL ?
+		    fake_client_read(user->tls, text + used, (int)(size - used)) :
+		    recv(user->socket, text + used, size - used, 0);
+
+		if (n > 0) {
+			used += (size_t)n;
+			continue;
+		}
+		user->untidy = n == -2;
+		if (n == 0 || n == -2 || (user->tls == NULL && errno == ECONNRESET))
+			break;
+		if (!serve_with(user->ring, PATIENCE_MILLISECONDS, user->socket, POLLIN)) {
+			text[used] = '\0';
+			give_up(user->ring, text);
+		}
+	}
+	text[used] = '\0';
+	return used;
+}
+
+void
+user_expects(struct fake_user *user, const char *text)
+{
+	size_t size = strlen(text);
+	char *heard = malloc(size + 1);
+
+	assert_non_null(heard);
+	user_hears(user, heard, size);
+	assert_string_equal(heard, text);
+	free(heard);
+}
+
+void
+user_expects_end(struct fake_user *user)
+{
+	char rest[256];
+
+	user_hears(user, rest, sizeof(rest) - 1);
+	assert_string_equal(rest, "");
+	assert_false(user->untidy);
+}
+
+void
+user_leaves(struct fake_user *user)
+{
+	fake_client_free(user->tls);
+	close(user->socket);
+	free(user);
+}
+
+int
+user_socket(const struct fake_user *user)
+{
+	return user->socket;
+}

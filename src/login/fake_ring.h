@@ -1,0 +1,101 @@
+/*
+ * For tests only: everything around a real restante-login. The test plays the parent, auth, the
+ * maildrop and the clients, all in one thread: whoever waits for something serves the others
+ * meanwhile.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "ipc/channel.h"
+#include "tls/fake_client.h"
+
+#define FAKE_MAILDROPS_MAX 8
+
+enum fake_port { PORT_PLAIN, PORT_STLS, PORT_TLS, PORT_COUNT };
+
+/* One session of the fake maildrop, behind a descriptor that the fake auth made. */
+struct fake_maildrop {
+	int stream;		/* -1: free */
+	int client;		/* the socket that was handed over, or -1 */
+	bool opened;		/* the handover has come */
+	struct ipc_handover handover;
+	char early[HANDOVER_EARLY_SIZE + 1];
+	size_t early_size;
+};
+
+struct fake_ring {
+	pid_t pid;
+	int log;		/* a file with all that it logged */
+	int listeners[PORT_COUNT];
+	uint16_t ports[PORT_COUNT];
+	struct ipc_channel parent, auth;
+	struct config config;
+	struct fake_maildrop maildrops[FAKE_MAILDROPS_MAX];
+	bool idle_maildrops;	/* do not read or answer by themselves */
+	/* What auth was asked last, and how often. */
+	struct ipc_check check;
+	struct ipc_sasl_start sasl_start;
+	int checks, forgets;
+	uint64_t asking;	/* the session of "silent", who gets no answer */
+	/* What the parent was told last. */
+	int ready;
+	struct ipc_row rows[4];
+	int row_count;
+	bool report_ended;
+	struct ipc_report_end report_end;
+	int exit_status;	/* after ring_wait() */
+};
+
+struct fake_certificates {
+	struct fake_certificate ec, rsa;
+};
+
+extern const char *fake_login_program;
+
+/* The defaults, and what suits tests: passwords allowed everywhere, no delays, short limits. */
+void ring_config(struct config *);
+/* certificates NULL: without TLS. */
+void ring_start(struct fake_ring *, const struct config *, const struct fake_certificates *);
+/* --check of these pairs; sets exit_status, and the log stays open. */
+void ring_check(struct fake_ring *, const struct config *,
+    const struct fake_certificate *const pairs[], size_t count);
+/* SIGKILL is not needed: tells it to stop and fails unless it ends well. */
+void ring_stop(struct fake_ring *);
+/* Waits for its end; sets exit_status. */
+void ring_wait(struct fake_ring *);
+/* Serves whoever has something to say, for at most so many milliseconds. False: nobody had. */
+bool ring_serve(struct fake_ring *, int milliseconds);
+void ring_send_settings(struct fake_ring *, const struct config *);
+void ring_send_keys(struct fake_ring *, const struct fake_certificate *const pairs[], size_t count);
+void ring_send_listeners(struct fake_ring *, uint32_t generation);
+/* A new channel between login and the fake auth, which forgets what it was asked. */
+void ring_new_auth(struct fake_ring *);
+void ring_auth_dies(struct fake_ring *);
+/* Has a line of the log this in it? */
+bool ring_logged(struct fake_ring *, const char *text);
+
+struct fake_user;
+
+/* Connects; for PORT_TLS the handshake is done too. NULL: the handshake failed. */
+struct fake_user *user_connect(struct fake_ring *, enum fake_port);
+/* Without waiting for the greeting or a handshake. */
+struct fake_user *user_connect_raw(struct fake_ring *, enum fake_port);
+/* False if the server does not play along. */
+bool user_starts_tls(struct fake_user *);
+void user_says(struct fake_user *, const char *text, size_t size);
+/*
+ * Reads until size octets have come, or the end, and ends the text with NUL. Returns the octets.
+ * Fails the test when nothing happens for long.
+ */
+size_t user_hears(struct fake_user *, char *text, size_t size);
+/* Fails the test unless exactly this comes. */
+void user_expects(struct fake_user *, const char *text);
+/* Fails the test unless the stream ends here, with TLS by a goodbye. */
+void user_expects_end(struct fake_user *);
+void user_leaves(struct fake_user *);
+int user_socket(const struct fake_user *);

@@ -1,0 +1,168 @@
+/* See listener.h. */
+
+#include "login/listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "login/connection.h"
+#include "login/login.h"
+
+#define PAUSE_MILLISECONDS 100
+#define BATCH_MAX          64
+
+static void listener_event(uv_poll_t *, int status, int events);
+
+void
+listener_add(struct login *login, int socket, const struct ipc_listener *message)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	static const int on = 1;
+
+	if (listener == NULL || uv_poll_init(&login->loop, &listener->poll, socket) != 0) {
+		LOG(LOG_LEVEL_ERROR, "listener-unusable", LOG_TEXT("listener", message->address));
+		free(listener);
+		close(socket);
+		return;
+	}
+	/* Accepted sockets inherit it, which spares a call for each. Sockets of other families have none. */
+	(void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	listener->poll.data = listener;
+	listener->socket = socket;
+	listener->generation = message->generation;
+	listener->tls = message->tls;
+	listener->batch = 1;
+	memcpy(listener->address, message->address, sizeof(listener->address));
+	listener->next = login->listeners;
+	login->listeners = listener;
+}
+
+static void
+free_listener(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static void
+close_but(struct login *login, bool keep, uint32_t generation)
+{
+	struct listener **place = &login->listeners, *listener;
+
+	while ((listener = *place) != NULL) {
+		if (keep && listener->generation == generation) {
+			place = &listener->next;
+			continue;
+		}
+		*place = listener->next;
+		uv_close((uv_handle_t *)&listener->poll, free_listener);
+		close(listener->socket);
+	}
+}
+
+void
+listeners_accept(struct login *login, uint32_t generation)
+{
+	close_but(login, true, generation);
+	if (uv_is_active((uv_handle_t *)&login->accept_pause))
+		return;
+	for (struct listener *listener = login->listeners; listener != NULL; listener = listener->next)
+		uv_poll_start(&listener->poll, UV_READABLE, listener_event);
+}
+
+void
+listeners_close(struct login *login)
+{
+	close_but(login, false, 0);
+}
+
+static void
+pause_over(uv_timer_t *timer)
+{
+	struct login *login = timer->loop->data;
+
+	for (struct listener *listener = login->listeners; listener != NULL; listener = listener->next)
+		uv_poll_start(&listener->poll, UV_READABLE, listener_event);
+}
+
+/* Out of descriptors or memory: those who wait in the kernel may wait a little longer. */
+static void
+pause_all(struct login *login, int code)
+{
+	LOG(LOG_LEVEL_WARNING, "accept-paused", LOG_TEXT("reason", strerrordesc_np(code)));
+	for (struct listener *listener = login->listeners; listener != NULL; listener = listener->next)
+		uv_poll_stop(&listener->poll);
+	uv_timer_start(&login->accept_pause, pause_over, PAUSE_MILLISECONDS, 0);
+}
+
+static void
+refuse(struct listener *listener, int socket, const struct peer *peer)
+{
+	static const char reply[] = "-ERR [SYS/TEMP] too many connections\r\n";
+	char text[PEER_SIZE];
+
+	/* A client of implicit TLS could not read it. */
+	if (listener->tls != CONFIG_TLS_IMPLICIT)
+		(void)send(socket, reply, sizeof(reply) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(socket);
+	if (listener->refusing)
+		return;
+	peer_text(peer, text);
+	LOG(LOG_LEVEL_WARNING, "too-many-connections", LOG_TEXT("peer", text),
+	    LOG_TEXT("listener", listener->address));
+	listener->refusing = true;
+}
+
+/* False: nobody is waiting. */
+static bool
+accept_one(struct login *login, struct listener *listener)
+{
+	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+	socklen_t size = sizeof(address);
+	struct peer peer;
+	int socket = accept4(listener->socket, (struct sockaddr *)&address, &size,
+	    SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (socket < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_all(login, errno);
+		/* Anything else is about a client that has gone already, or EAGAIN. */
+		return false;
+	}
+	peer_from(&peer, (struct sockaddr *)&address);
+	if (login->young.count >= login->settings.connections_max ||
+	    !addresses_enter(&login->addresses, &peer, login->settings.connections_per_address_max)) {
+		refuse(listener, socket, &peer);
+		return true;
+	}
+	listener->refusing = false;
+	connection_start(login, socket, &peer, listener);
+	return true;
+}
+
+/*
+ * Asking until nobody is left costs a call that fails. So one is accepted, and more only while
+ * they come in crowds; the poll announces those that were left.
+ */
+static void
+listener_event(uv_poll_t *poll, int status, int events)
+{
+	struct listener *listener = poll->data;
+	struct login *login = poll->loop->data;
+	unsigned accepted = 0;
+
+	(void)events;
+	if (status < 0)
+		uv_poll_start(poll, UV_READABLE, listener_event);
+	while (accepted < listener->batch && accept_one(login, listener))
+		accepted++;
+	if (accepted < listener->batch)
+		listener->batch = 1;
+	else if (listener->batch < BATCH_MAX)
+		listener->batch *= 2;
+}

@@ -1,0 +1,26 @@
+/* The listening sockets, and what happens when somebody knocks. */
+#pragma once
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "ipc/messages.h"
+
+struct login;
+
+struct listener {
+	uv_poll_t poll;
+	struct listener *next;
+	int socket;
+	uint32_t generation;
+	uint32_t tls;		/* enum config_tls_mode */
+	unsigned batch;		/* how many to accept at once */
+	bool refusing;		/* the last one was one too many: that was logged */
+	char address[PEER_SIZE];
+};
+
+/* Takes the socket. It is not accepted on yet. */
+void listener_add(struct login *, int socket, const struct ipc_listener *);
+/* From now on accepts on the sockets of that generation; closes all others. */
+void listeners_accept(struct login *, uint32_t generation);
+void listeners_close(struct login *);

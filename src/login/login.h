@@ -1,0 +1,60 @@
+/*
+ * What a login process is made of. Everything runs in one thread, in callbacks of one libuv loop;
+ * loop.data is the struct login.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/writer.h"
+#include "config/config.h"
+#include "login/crowd.h"
+#include "login/link.h"
+#include "pop3/line.h"
+#include "tls/tls.h"
+
+/* One read; so that what lies behind a password line always fits into a handover. */
+#define READ_SIZE   4096
+#define INPUT_SIZE  (SASL_LINE_OCTETS_MAX + READ_SIZE)
+#define OUTPUT_SIZE 16384
+/* The longest reply: a challenge of IPC_SASL_SIZE octets in base64. */
+#define REPLY_SIZE_MAX 6144
+
+#define ASKING_BUCKETS 256	/* a power of two */
+
+struct connection;
+struct listener;
+
+struct login {
+	uv_loop_t loop;
+	struct config settings;
+	bool has_settings, ready, stopping;
+	struct tls_context *tls;	/* NULL: no certificates */
+	struct tls_ticket_key ticket_keys[TLS_TICKET_KEYS_MAX];
+	size_t ticket_key_count;
+	const char *domain;		/* of APOP's timestamps */
+
+	struct link *parent, *auth;	/* NULL: gone, or not yet there */
+	struct listener *listeners;
+	uv_timer_t accept_pause, stop_timer;
+
+	struct addresses addresses;
+	struct deadlines young;		/* connections before login, the oldest first */
+	struct deadlines pumps;		/* TLS connections that have logged in */
+	struct deadlines lingering;	/* the same, when only their last octets are still to go */
+	struct connection *asking[ASKING_BUCKETS];	/* by session: auth has a question of theirs */
+
+	/* Lent to whatever connection the loop is at; nothing in them outlives a callback. */
+	struct writer out;
+	char output[OUTPUT_SIZE];
+	char input[INPUT_SIZE];
+	char relay[TLS_WRITE_MAX];
+};
+
+/* Ends every connection that is not logged in, and the loop when the last pump has ended. */
+void login_stop(struct login *, uint64_t grace_seconds);
+/* Looks whether a process that is stopping has nothing left to do. */
+void login_stop_if_idle(struct login *);

@@ -1,0 +1,325 @@
+/*
+ * See pump.h. A pump at rest keeps no buffer. The octets lie in login->relay; only what the other
+ * side does not take at once is kept, and then nothing more is read from this side.
+ */
+
+#include "login/pump.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ipc/channel.h"
+#include "login/connection.h"
+#include "login/login.h"
+#include "pop3/reply.h"
+
+/*
+ * What is taken from the maildrop at once: much while the client keeps up, because a system call
+ * costs more than the copying; little when it is slow, because that is what must be kept for it.
+ */
+#define CHUNK_MIN 16384
+#define CHUNK_MAX TLS_WRITE_MAX
+#define COMMANDS_SIZE 16384
+
+struct pump {
+	uv_poll_t client, pair;
+	struct deadline deadline;	/* in login->pumps or login->lingering */
+	struct stream stream;
+	uint64_t session;
+	char *stuck;			/* for the maildrop, which does not read */
+	size_t stuck_size;
+	size_t chunk;
+	int socket;			/* to the maildrop */
+	uint8_t client_events, pair_events;
+	uint8_t handles;		/* that libuv still knows */
+	bool client_ended, pair_ended, lingering, ended;
+};
+
+static void client_event(uv_poll_t *, int status, int events);
+static void pair_event(uv_poll_t *, int status, int events);
+
+static void
+free_pump(uv_handle_t *handle)
+{
+	struct pump *pump = handle->data;
+
+	if (--pump->handles == 0)
+		free(pump);
+}
+
+static void
+pump_end(struct pump *pump, const char *reason)
+{
+	struct login *login = pump->client.loop->data;
+
+	if (pump->ended)
+		return;
+	LOG(LOG_LEVEL_DEBUG, "pump-end", LOG_SESSION(pump->session), LOG_TEXT("reason", reason));
+	pump->ended = true;
+	deadlines_remove(pump->lingering ? &login->lingering : &login->pumps, &pump->deadline);
+	uv_close((uv_handle_t *)&pump->client, free_pump);
+	uv_close((uv_handle_t *)&pump->pair, free_pump);
+	stream_close(&pump->stream);
+	close(pump->socket);
+	free(pump->stuck);
+	login_stop_if_idle(login);
+}
+
+static struct pump *
+pump_of(struct deadline *deadline)
+{
+	return (struct pump *)((char *)deadline - offsetof(struct pump, deadline));
+}
+
+void
+pump_expired(struct deadline *deadline)
+{
+	pump_end(pump_of(deadline), "the client takes nothing");
+}
+
+void
+pumps_end(struct login *login)
+{
+	struct deadline *deadline;
+
+	while ((deadline = deadlines_first(&login->pumps)) != NULL ||
+	    (deadline = deadlines_first(&login->lingering)) != NULL)
+		pump_end(pump_of(deadline), "stopping");
+}
+
+static void
+poll_for(uv_poll_t *poll, uint8_t *current, int wanted, uv_poll_cb callback)
+{
+	if (*current == wanted)
+		return;
+	*current = (uint8_t)wanted;
+	if (wanted == 0)
+		uv_poll_stop(poll);
+	else
+		uv_poll_start(poll, wanted, callback);
+}
+
+/* Decides what to wait for, or that it is over. */
+static void
+update(struct pump *pump)
+{
+	struct login *login = pump->client.loop->data;
+	int client = 0, pair = 0;
+
+	if (pump->ended)
+		return;
+	if (pump->pair_ended && !pump->stream.stuck) {
+		pump_end(pump, "the maildrop has ended it");
+		return;
+	}
+	if (pump->pair_ended && !pump->lingering) {
+		deadlines_remove(&login->pumps, &pump->deadline);
+		deadlines_add(&login->lingering, &pump->deadline,
+		    uv_now(&login->loop) + login->settings.write_timeout_seconds * 1000);
+		pump->lingering = true;
+	}
+	if (!pump->client_ended && !pump->pair_ended && pump->stuck_size == 0)
+		client |= UV_READABLE;
+	if (pump->stream.stuck)
+		client |= UV_WRITABLE;
+	if (!pump->pair_ended && !pump->stream.stuck)
+		pair |= UV_READABLE;
+	if (pump->stuck_size > 0)
+		pair |= UV_WRITABLE;
+	poll_for(&pump->client, &pump->client_events, client, client_event);
+	poll_for(&pump->pair, &pump->pair_events, pair, pair_event);
+}
+
+/* Sends to the maildrop; keeps what it does not take. A maildrop that has gone is noticed elsewhere. */
+static void
+to_pair(struct pump *pump, const char *data, size_t size)
+{
+	ssize_t n = send(pump->socket, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return;
+	if (n < 0)
+		n = 0;
+	size -= (size_t)n;
+	if (size == 0)
+		return;
+	pump->stuck = malloc(size);
+	if (pump->stuck == NULL) {
+		pump_end(pump, "no memory");
+		return;
+	}
+	memcpy(pump->stuck, data + n, size);
+	pump->stuck_size = size;
+}
+
+static void
+flush_to_pair(struct pump *pump)
+{
+	char *data = pump->stuck;
+	size_t size = pump->stuck_size;
+
+	pump->stuck = NULL;
+	pump->stuck_size = 0;
+	to_pair(pump, data, size);
+	free(data);
+}
+
+static void
+from_client(struct pump *pump)
+{
+	struct login *login = pump->client.loop->data;
+
+	do {
+		size_t size = COMMANDS_SIZE;
+
+		switch (stream_read(&pump->stream, login->relay, &size)) {
+		case STREAM_DONE:
+			to_pair(pump, login->relay, size);
+			break;
+		case STREAM_AGAIN:
+			return;
+		case STREAM_END:
+			/* What it said before it went still counts, and so may an answer. */
+			pump->client_ended = true;
+			shutdown(pump->socket, SHUT_WR);
+			return;
+		case STREAM_FAILED:
+			pump_end(pump, stream_failure(&pump->stream));
+			return;
+		}
+	} while (!pump->ended && pump->stuck_size == 0 && stream_pending(&pump->stream));
+}
+
+static void
+from_pair(struct pump *pump)
+{
+	struct login *login = pump->client.loop->data;
+	ssize_t n = recv(pump->socket, login->relay, pump->chunk, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	/* A maildrop that ended with commands unread shows as a reset. */
+	if (n <= 0) {
+		pump->pair_ended = true;
+		return;
+	}
+	switch (stream_write(&pump->stream, login->relay, (size_t)n)) {
+	case STREAM_DONE:
+		if (pump->chunk < CHUNK_MAX)
+			pump->chunk *= 2;
+		break;
+	case STREAM_AGAIN:
+		if (pump->chunk > CHUNK_MIN)
+			pump->chunk /= 2;
+		break;
+	default:
+		pump_end(pump, stream_failure(&pump->stream));
+	}
+}
+
+static void
+client_event(uv_poll_t *poll, int status, int events)
+{
+	struct pump *pump = poll->data;
+
+	if (status < 0) {
+		/* libuv has stopped polling; the socket itself tells what happened. */
+		pump->client_events = 0;
+		events = UV_READABLE | UV_WRITABLE;
+	}
+	if ((events & UV_WRITABLE) != 0 && stream_flush(&pump->stream) == STREAM_FAILED)
+		pump_end(pump, stream_failure(&pump->stream));
+	else if ((events & UV_READABLE) != 0 && !pump->client_ended && pump->stuck_size == 0)
+		from_client(pump);
+	update(pump);
+}
+
+static void
+pair_event(uv_poll_t *poll, int status, int events)
+{
+	struct pump *pump = poll->data;
+
+	if (status < 0) {
+		pump->pair_events = 0;
+		events = UV_READABLE | UV_WRITABLE;
+	}
+	if ((events & UV_WRITABLE) != 0 && pump->stuck_size > 0) {
+		flush_to_pair(pump);
+		if (!pump->ended && pump->stuck_size == 0 && stream_pending(&pump->stream))
+			from_client(pump);
+	}
+	if ((events & UV_READABLE) != 0 && !pump->ended && !pump->pair_ended && !pump->stream.stuck)
+		from_pair(pump);
+	update(pump);
+}
+
+/* Takes over the stream of the connection and the socket to the maildrop. */
+static int
+pump_start(struct connection *c)
+{
+	struct login *login = login_of(c);
+	struct pump *pump = calloc(1, sizeof(*pump));
+
+	if (pump == NULL)
+		return -1;
+	pump->session = c->session;
+	pump->socket = c->granted;
+	pump->stream = c->stream;
+	pump->chunk = CHUNK_MAX;
+	pump->client.data = pump->pair.data = pump;
+	pump->handles = 2;
+	c->granted = -1;
+	c->stream = (struct stream){ .socket = -1 };
+	deadlines_add(&login->pumps, &pump->deadline, DEADLINE_NEVER);
+	connection_end(c, NULL);
+	/* Both are sockets, and nobody polls them any more: this cannot fail. */
+	if (uv_poll_init(&login->loop, &pump->client, pump->stream.socket) != 0 ||
+	    uv_poll_init(&login->loop, &pump->pair, pump->socket) != 0)
+		abort();
+	if (stream_pending(&pump->stream))
+		from_client(pump);
+	update(pump);
+	return 0;
+}
+
+/* The maildrop has gone between its promise and now, or we are out of something. */
+static void
+apologize(struct connection *c, const struct error *error)
+{
+	LOG(LOG_LEVEL_WARNING, "handover-failed", LOG_SESSION(c->session), LOG_REASON(error));
+	close(c->granted);
+	c->granted = -1;
+	connection_begin(c);
+	connection_refuse(c, ERROR_TEMPORARY, "the maildrop cannot be opened at the moment");
+	connection_resume(c);
+}
+
+void
+hand_over(struct connection *c)
+{
+	bool protected = connection_is_protected(c);
+	struct capabilities capabilities;
+	struct ipc_handover handover;
+	struct error error;
+
+	memset(&handover, 0, sizeof(handover));
+	connection_capabilities(c, &capabilities, handover.sasl, sizeof(handover.sasl));
+	handover.session = c->session;
+	handover.tls = protected;
+	handover.stls = capabilities.stls;
+	handover.user = capabilities.user;
+	if (handover_send(c->granted, &handover, protected ? -1 : c->stream.socket, c->held,
+		c->held_size, &error) < 0) {
+		apologize(c, &error);
+		return;
+	}
+	if (!protected)
+		connection_end(c, NULL);
+	else if (pump_start(c) < 0)
+		connection_end(c, "no memory");
+}

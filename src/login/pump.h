@@ -1,0 +1,15 @@
+/*
+ * After the login: a clear-text client is handed over and forgotten; for a TLS client octets are
+ * pumped between it and its maildrop.
+ */
+#pragma once
+
+struct connection;
+struct deadline;
+struct login;
+
+/* connection->granted leads to the maildrop. The connection ends, or goes on after an -ERR. */
+void hand_over(struct connection *);
+/* An element of login->lingering whose client takes nothing any more. */
+void pump_expired(struct deadline *);
+void pumps_end(struct login *);

@@ -1,0 +1,156 @@
+/* See sasl.h. */
+
+#include "login/sasl.h"
+
+#include <nettle/base64.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/secret.h"
+#include "login/authentication.h"
+#include "login/base64.h"
+#include "login/connection.h"
+#include "login/login.h"
+#include "pop3/reply.h"
+
+_Static_assert(BASE64_ENCODE_RAW_LENGTH(IPC_SASL_SIZE) + sizeof("+ \r\n") <= REPLY_SIZE_MAX,
+    "a challenge fits into a reply");
+
+/* These show the password to whoever listens (RFC 4616, section 6). */
+static const char *const plaintext_mechanisms[] = { "PLAIN", "LOGIN" };
+
+static bool
+is_allowed(const struct connection *c, const char *name, size_t length)
+{
+	if (connection_takes_passwords(c))
+		return true;
+	for (size_t i = 0; i < sizeof(plaintext_mechanisms) / sizeof(plaintext_mechanisms[0]); i++)
+		if (strlen(plaintext_mechanisms[i]) == length &&
+		    strncasecmp(plaintext_mechanisms[i], name, length) == 0)
+			return false;
+	return true;
+}
+
+/* Cuts the next word off *text; its length, 0 at the end. */
+static size_t
+next_word(const char **text)
+{
+	*text += strspn(*text, " ");
+	return strcspn(*text, " ");
+}
+
+void
+sasl_announce(const struct connection *c, char *names, size_t size)
+{
+	const char *word = login_of(c)->settings.sasl_mechanisms;
+	size_t used = 0, length;
+
+	names[0] = '\0';
+	for (; (length = next_word(&word)) > 0; word += length)
+		if (is_allowed(c, word, length) && used + length + 2 <= size)
+			used += (size_t)snprintf(names + used, size - used, "%s%.*s",
+			    used > 0 ? " " : "", (int)length, word);
+}
+
+void
+sasl_list(struct connection *c)
+{
+	char names[TEXT_SIZE];
+	const char *word = names;
+	size_t length;
+
+	sasl_announce(c, names, sizeof(names));
+	reply_ok(out_of(c), "mechanisms follow");
+	for (; (length = next_word(&word)) > 0; word += length)
+		writer_printf(out_of(c), "%.*s\r\n", (int)length, word);
+	writer_text(out_of(c), ".\r\n");
+}
+
+/* Is it configured? In which spelling? */
+static bool
+find_mechanism(const struct connection *c, const char *asked, char *name, size_t size)
+{
+	const char *word = login_of(c)->settings.sasl_mechanisms;
+	size_t length;
+
+	for (; (length = next_word(&word)) > 0; word += length) {
+		if (strlen(asked) != length || strncasecmp(asked, word, length) != 0 || length >= size)
+			continue;
+		snprintf(name, size, "%.*s", (int)length, word);
+		return true;
+	}
+	return false;
+}
+
+static void
+not_base64(struct connection *c)
+{
+	authentication_forget(c);
+	connection_bad(c, "invalid base64");
+}
+
+void
+sasl_begin(struct connection *c, char *arguments)
+{
+	struct ipc_sasl_start start = { .initial = false };
+	char *response = arguments + strcspn(arguments, " ");
+	ssize_t size = 0;
+
+	if (*response != '\0')
+		*response++ = '\0';
+	response += strspn(response, " ");
+	if (!find_mechanism(c, arguments, start.mechanism, sizeof(start.mechanism))) {
+		connection_bad(c, "this mechanism is not offered");
+		return;
+	}
+	if (!is_allowed(c, start.mechanism, strlen(start.mechanism))) {
+		connection_refuse(c, ERROR_DENIED, "TLS required before this mechanism");
+		return;
+	}
+	start.initial = *response != '\0';
+	/* "=" is the empty initial response: RFC 5034, section 4. */
+	if (start.initial && strcmp(response, "=") != 0)
+		size = base64_strict(start.data, sizeof(start.data), response, strlen(response));
+	if (size < 0) {
+		not_base64(c);
+		return;
+	}
+	start.size = (uint32_t)size;
+	authentication_sasl_start(c, &start);
+	secret_wipe(&start, sizeof(start));
+}
+
+void
+sasl_line(struct connection *c, const char *line, size_t length)
+{
+	struct ipc_sasl_data step = { .session = c->session };
+	ssize_t size;
+
+	if (strcmp(line, "*") == 0) {
+		authentication_forget(c);
+		connection_refuse(c, ERROR_NONE, "AUTH cancelled");
+		return;
+	}
+	size = base64_strict(step.data, sizeof(step.data), line, length);
+	if (size < 0) {
+		not_base64(c);
+		return;
+	}
+	step.size = (uint32_t)size;
+	authentication_sasl_step(c, &step);
+	secret_wipe(&step, sizeof(step));
+}
+
+void
+sasl_challenge(struct connection *c, const uint8_t *data, size_t size)
+{
+	char text[BASE64_ENCODE_RAW_LENGTH(IPC_SASL_SIZE)];
+
+	base64_encode_raw(text, size, data);
+	writer_text(out_of(c), "+ ");
+	writer_put(out_of(c), text, BASE64_ENCODE_RAW_LENGTH(size));
+	writer_text(out_of(c), "\r\n");
+	c->state = CONNECTION_SASL;
+}
