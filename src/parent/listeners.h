@@ -1,0 +1,69 @@
+/*
+ * Listening sockets: one for each address and each restante-login, so that the kernel spreads
+ * connections (SO_REUSEPORT); those that systemd hands over are shared by all restante-login.
+ * The parent keeps every socket open: a process that dies loses no connection that waits.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "config/config.h"
+
+#define LISTENER_SLOTS_MAX     64
+#define LISTENER_ADDRESSES_MAX (2 * CONFIG_LISTENERS_MAX)
+#define ACTIVATED_MAX          64
+
+struct address {
+	struct sockaddr_storage socket;
+	socklen_t size;
+	bool any;		/* came from "*": may be left out on a host without its family */
+};
+
+struct listening {
+	struct address address;
+	char text[PEER_SIZE];
+	uint32_t protocol, tls;
+	bool shared;		/* sockets[0] is for everybody */
+	int sockets[LISTENER_SLOTS_MAX];
+};
+
+struct listeners {
+	size_t slot_count, count;
+	struct listening list[LISTENER_ADDRESSES_MAX];
+};
+
+struct activated {
+	size_t count;
+	struct {
+		int socket;
+		struct address address;
+		bool dual;	/* IPv6, takes IPv4 too */
+	} list[ACTIVATED_MAX];
+};
+
+/* addresses.c. The sockets a listener means: one, or two for "*". Returns how many. */
+size_t addresses_of(const struct config_listener *, struct address found[2]);
+void address_text(const struct address *, char text[PEER_SIZE]);
+bool address_equal(const struct address *, const struct address *);
+/* Does a socket bound to have, which takes IPv4 too if dual, serve wanted? */
+bool address_serves(const struct address *have, bool dual, const struct address *wanted);
+
+/* activation.c. Takes the sockets over that LISTEN_FDS tells of; the variables are removed. */
+int activated_take(struct activated *, struct error *);
+
+/*
+ * Makes *next for the configuration: what now has of it is taken along, the rest is bound. On
+ * failure everything is as before. Until listeners_commit() or listeners_abandon() both share
+ * sockets.
+ */
+int listeners_prepare(struct listeners *next, const struct listeners *now, const struct config *,
+    const struct activated *, size_t slot_count, struct error *);
+/* *now becomes *next; what is no longer used is closed. */
+void listeners_commit(struct listeners *now, const struct listeners *next);
+/* The socket for a restante-login. */
+int listening_socket(const struct listening *, size_t slot);

@@ -1,0 +1,274 @@
+/* Back-off, addresses, socket activation, and whose maildrop process may be started. */
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "parent/parent.h"
+
+static void
+test_backoff(void **state)
+{
+	static const struct {
+		uint64_t last, lived, next;
+	} cases[] = {
+		{ 0, 0, 100 },
+		{ 0, 100000, 100 },
+		{ 100, 5, 200 },
+		{ 200, 59999, 400 },
+		{ 12800, 0, 25600 },
+		{ 25600, 0, 30000 },
+		{ 30000, 0, 30000 },
+		{ 30000, 59999, 30000 },
+		{ 30000, 60000, 100 },
+		{ 800, 3600000, 100 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(backoff_next(cases[i].last, cases[i].lived), cases[i].next);
+}
+
+static void
+test_uids(void **state)
+{
+	static const struct {
+		uint32_t self, uid, gid;
+		bool accepted;
+	} cases[] = {
+		{ 0, 1000, 1000, true },
+		{ 0, 60000, 8, true },
+		{ 0, 999, 1000, false },
+		{ 0, 60001, 1000, false },
+		{ 0, 0, 0, false },
+		{ 0, 0, 1000, false },
+		{ 0, 1000, 0, false },
+		{ 0, 65534, 1000, false },
+		{ 0, UINT32_MAX, 1000, false },
+		{ 0, 1000, UINT32_MAX, false },
+		{ 500, 500, 500, true },
+		{ 500, 501, 500, false },
+		{ 500, 0, 0, false },
+		{ 500, 1000, 1000, false },
+	};
+	static struct config config;
+
+	(void)state;
+	config_defaults(&config);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(
+		    uid_problem(&config, cases[i].self, cases[i].uid, cases[i].gid) == NULL,
+		    cases[i].accepted);
+	/* Wide limits open neither root nor nobody. */
+	config.first_uid = 1;
+	config.last_uid = UINT32_MAX - 1;
+	assert_null(uid_problem(&config, 0, 1, 1));
+	assert_non_null(uid_problem(&config, 0, 0, 1));
+	assert_non_null(uid_problem(&config, 0, 65534, 65534));
+}
+
+static struct address
+one_address(const char *text, uint32_t port)
+{
+	struct config_listener listener = { .port = port };
+	struct address found[2];
+
+	snprintf(listener.address, sizeof(listener.address), "%s", text);
+	assert_true(addresses_of(&listener, found) >= 1);
+	return found[0];
+}
+
+static void
+test_addresses(void **state)
+{
+	struct config_listener any = { .address = "*", .port = 110 };
+	struct address found[2];
+	char text[PEER_SIZE];
+
+	(void)state;
+	assert_int_equal(addresses_of(&any, found), 2);
+	address_text(&found[0], text);
+	assert_string_equal(text, "0.0.0.0:110");
+	address_text(&found[1], text);
+	assert_string_equal(text, "[::]:110");
+	found[0] = one_address("2001:db8::1", 995);
+	address_text(&found[0], text);
+	assert_string_equal(text, "[2001:db8::1]:995");
+}
+
+static void
+test_activation_matches(void **state)
+{
+	static const struct {
+		const char *have;
+		uint32_t have_port;
+		bool dual;
+		const char *wanted;
+		uint32_t wanted_port;
+		bool serves;
+	} cases[] = {
+		{ "0.0.0.0", 110, false, "0.0.0.0", 110, true },
+		{ "0.0.0.0", 110, false, "0.0.0.0", 995, false },
+		{ "::", 110, true, "::", 110, true },
+		{ "::", 110, true, "0.0.0.0", 110, true },
+		{ "::", 110, false, "0.0.0.0", 110, false },
+		{ "::", 110, true, "0.0.0.0", 995, false },
+		{ "::", 110, true, "127.0.0.1", 110, false },
+		{ "::1", 110, true, "0.0.0.0", 110, false },
+		{ "127.0.0.1", 110, false, "0.0.0.0", 110, false },
+		{ "127.0.0.1", 110, false, "127.0.0.1", 110, true },
+		{ "2001:db8::1", 110, false, "2001:db8:0::1", 110, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct address have = one_address(cases[i].have, cases[i].have_port);
+		struct address wanted = one_address(cases[i].wanted, cases[i].wanted_port);
+
+		assert_int_equal(address_serves(&have, cases[i].dual, &wanted), cases[i].serves);
+	}
+}
+
+/* A free port of the loopback address, and a socket that listens there. */
+static int
+listen_somewhere(const char *host, bool v6only, uint32_t *port)
+{
+	struct address address = one_address(host, 0);
+	int descriptor = socket(address.socket.ss_family, SOCK_STREAM, 0), on = v6only;
+
+	assert_true(descriptor >= 0);
+	if (address.socket.ss_family == AF_INET6)
+		setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(descriptor, (struct sockaddr *)&address.socket, address.size) < 0)
+		return -1;
+	assert_int_equal(listen(descriptor, 1), 0);
+	assert_int_equal(getsockname(descriptor, (struct sockaddr *)&address.socket, &address.size), 0);
+	*port = ntohs(address.socket.ss_family == AF_INET
+		? ((struct sockaddr_in *)&address.socket)->sin_port
+		: ((struct sockaddr_in6 *)&address.socket)->sin6_port);
+	return descriptor;
+}
+
+static void
+test_activated_socket_is_used(void **state)
+{
+	static struct listeners none, next;
+	static struct config config;
+	struct activated activated = { .count = 1 };
+	struct error error;
+	uint32_t port;
+
+	(void)state;
+	config_defaults(&config);
+	config.listener_count = 1;
+	activated.list[0].socket = listen_somewhere("127.0.0.1", false, &port);
+	activated.list[0].address = one_address("127.0.0.1", port);
+	snprintf(config.listeners[0].address, PEER_SIZE, "127.0.0.1");
+	config.listeners[0].port = port;
+	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, 3, &error), 0);
+	assert_int_equal(next.count, 1);
+	assert_true(next.list[0].shared);
+	for (size_t slot = 0; slot < 3; slot++)
+		assert_int_equal(listening_socket(&next.list[0], slot), activated.list[0].socket);
+	/* Without activation that port is taken, and that is said. */
+	activated.count = 0;
+	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, 3, &error), -1);
+	assert_non_null(strstr(error.text, "in use"));
+	close(activated.list[0].socket);
+}
+
+/* A dual-stack socket serves both addresses of "*" and is handed out once. */
+static void
+test_dual_stack_activation(void **state)
+{
+	static struct listeners none, next;
+	static struct config config;
+	struct activated activated = { .count = 1 };
+	struct error error;
+	uint32_t port;
+
+	(void)state;
+	config_defaults(&config);
+	config.listener_count = 1;
+	activated.list[0].socket = listen_somewhere("::", false, &port);
+	if (activated.list[0].socket < 0)
+		skip();
+	activated.list[0].address = one_address("::", port);
+	activated.list[0].dual = true;
+	snprintf(config.listeners[0].address, PEER_SIZE, "*");
+	config.listeners[0].port = port;
+	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, 2, &error), 0);
+	assert_int_equal(next.count, 1);
+	assert_true(next.list[0].shared);
+	close(activated.list[0].socket);
+}
+
+/* What stays is kept open, what goes is closed, what fails changes nothing. */
+static void
+test_listeners_change(void **state)
+{
+	static struct listeners now, next;
+	static struct config config;
+	const struct activated activated = { .count = 0 };
+	struct error error;
+	uint32_t ports[2], taken_port;
+	int sockets[2], kept, dropped;
+	int taken = listen_somewhere("127.0.0.1", false, &taken_port);
+
+	(void)state;
+	config_defaults(&config);
+	config.listener_count = 2;
+	for (int i = 0; i < 2; i++) {
+		sockets[i] = listen_somewhere("127.0.0.1", false, &ports[i]);
+		snprintf(config.listeners[i].address, PEER_SIZE, "127.0.0.1");
+		config.listeners[i].port = ports[i];
+	}
+	close(sockets[0]);
+	close(sockets[1]);
+	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, 2, &error), 0);
+	listeners_commit(&now, &next);
+	assert_int_equal(now.count, 2);
+	assert_true(now.list[0].sockets[0] != now.list[0].sockets[1]);
+	kept = now.list[0].sockets[0];
+	dropped = now.list[1].sockets[1];
+
+	config.listeners[1].port = taken_port;
+	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, 2, &error), -1);
+	assert_int_equal(dup2(kept, kept), kept);
+	assert_int_equal(dup2(dropped, dropped), dropped);
+
+	config.listener_count = 1;
+	config.listeners[0].tls = CONFIG_TLS_STLS;
+	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, 1, &error), 0);
+	listeners_commit(&now, &next);
+	assert_int_equal(now.list[0].sockets[0], kept);
+	assert_int_equal(now.list[0].tls, CONFIG_TLS_STLS);
+	assert_int_equal(dup2(kept, kept), kept);
+	assert_int_equal(dup2(dropped, dropped), -1);
+	close(kept);
+	close(taken);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_uids),
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_activation_matches),
+		cmocka_unit_test(test_activated_socket_is_used),
+		cmocka_unit_test(test_dual_stack_activation),
+		cmocka_unit_test(test_listeners_change),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
