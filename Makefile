@@ -1,0 +1,51 @@
+# A thin face on Meson, and the two commands of a newcomer: `make run` and `make check`.
+# What is missing of Debian's packages is installed first (tools/packages).
+
+prefix = /usr/local
+DESTDIR =
+
+# build/ is what `make install` lays down, build-check/ has sanitizers, test hooks and unit tests.
+RELEASE = -Dunit_tests=false
+CHECK = -Db_sanitize=address,undefined -Db_lundef=false -Dtest_hooks=true
+
+.PHONY: help all run check bench install clean packages
+
+help:
+	@echo 'make run      build, and serve a demonstration maildrop on 127.0.0.1 until Ctrl-C'
+	@echo 'make check    build with sanitizers, run every test, end with a count'
+	@echo 'make          this text;  make all  builds only'
+	@echo 'make install  into $$(DESTDIR)$$(prefix), prefix being $(prefix)'
+	@echo 'make bench    compare with Dovecot (installs it); results go to bench/RESULTS.md'
+	@echo 'make clean    remove what the others made'
+
+packages:
+	@tools/packages build
+
+build/build.ninja: | packages
+	meson setup build $(RELEASE) --prefix=$(prefix)
+
+build-check/build.ninja:
+	meson setup build-check $(CHECK)
+
+all: packages build/build.ninja
+	@ninja -C build --quiet
+
+run: all
+	@tools/run build
+
+check:
+	@tools/packages check
+	@$(MAKE) --no-print-directory build-check/build.ninja
+	@tools/check build-check
+
+bench: all
+	@tools/packages bench
+	bench/compare
+
+# The prefix is compiled in (where the programs and the configuration are found).
+install: all
+	@meson configure build -Dprefix=$(prefix)
+	DESTDIR=$(DESTDIR) meson install -C build
+
+clean:
+	rm -rf build build-check build-ci-*
