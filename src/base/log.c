@@ -122,6 +122,17 @@ log_format(char *line, int size, const char *event, const struct log_field field
 	return used;
 }
 
+/* The C library asks the kernel each time; a line is written several times in each session. */
+static int
+log_pid(void)
+{
+	static atomic_int pid;
+
+	if (pid == 0)
+		pid = (int)getpid();
+	return pid;
+}
+
 void
 log_write(enum log_level level, const char *event, const struct log_field fields[])
 {
@@ -136,7 +147,7 @@ log_write(enum log_level level, const char *event, const struct log_field fields
 		used = snprintf(line, sizeof(line), "<%d>",
 		    priorities[level] | (form == LOG_FORM_SYSLOG ? FACILITY_MAIL : 0));
 	used += snprintf(line + used, sizeof(line) - (size_t)used, "%s[%d]: ", log_state.program,
-	    (int)getpid());
+	    log_pid());
 	used += log_format(line + used, (int)sizeof(line) - used - 1, event, fields);
 	if (form != LOG_FORM_SYSLOG)
 		line[used++] = '\n';

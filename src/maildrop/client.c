@@ -120,7 +120,6 @@ client_end(struct client *client)
 	        ? (enum session_end)atomic_load(&client->interruption)
 	        : SESSION_DISCONNECTED);
 	session_close(&client->session);
-	pool_forget(clients->pool, &client->source);
 	client_log_end(client);
 	clients_remove(clients, client);
 	close(client->source.descriptor);
@@ -180,9 +179,8 @@ client_take_socket(struct client *client, int socket)
 	struct clients *clients = client->clients;
 	int stream = client->source.descriptor;
 
-	pool_forget(clients->pool, &client->source);
 	pthread_mutex_lock(&clients->lock);
-	client->source.descriptor = socket;
+	pool_exchange(&client->source, socket);
 	pthread_mutex_unlock(&clients->lock);
 	close(stream);
 }

@@ -138,10 +138,9 @@ pool_arm(struct pool *pool, struct source *source)
 }
 
 void
-pool_forget(struct pool *pool, struct source *source)
+pool_exchange(struct source *source, int descriptor)
 {
-	if (source->added)
-		epoll_ctl(pool->epoll, EPOLL_CTL_DEL, source->descriptor, NULL);
+	source->descriptor = descriptor;
 	source->added = false;
 }
 

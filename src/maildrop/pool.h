@@ -26,7 +26,7 @@ struct pool;
 
 struct source {
 	int descriptor;
-	bool added;		/* the pool's */
+	bool added;		/* the pool's: is it known to the epoll? */
 	/* Runs in a thread of the pool. Arms the source again, or forgets it. */
 	void (*ready)(struct source *, struct scratch *);
 };
@@ -34,12 +34,18 @@ struct source {
 /* Starts thread_count threads; never more than thread_count_max with those that take a place. */
 int pool_new(struct pool **, size_t thread_count, size_t thread_count_max, struct error *);
 /*
- * Arms a source for its next event; from then on another thread may be running it already. Its
- * descriptor must stay open until pool_forget(). -1: the kernel has no room for a new source.
+ * Arms a source for its next event; from then on another thread may be running it already. -1: the
+ * kernel has no room for a new source.
+ *
+ * A source that is not armed costs nothing and never fires: its thread may close the descriptor, or
+ * put another in its place with pool_exchange(), without taking it out of the epoll first.
  */
 int pool_arm(struct pool *, struct source *);
-/* Takes a descriptor out; the caller is the source's current thread. */
-void pool_forget(struct pool *, struct source *);
+/*
+ * The source has another descriptor now; the old one is the caller's, who closes it. Only while the
+ * source is not armed, or when the old descriptor has nothing more to say.
+ */
+void pool_exchange(struct source *, int descriptor);
 /* The calling thread is about to wait for something slow, and has done so. */
 void pool_blocking_begin(struct pool *);
 void pool_blocking_end(struct pool *);

@@ -112,10 +112,9 @@ static void
 on_channel(struct ipc_message *message)
 {
 	pthread_mutex_lock(&service.auth_lock);
-	pool_forget(service.pool, &service.auth_source);
 	channel_close(&service.auth);
 	channel_open(&service.auth, message->descriptor, IPC_MAILDROP, IPC_AUTH);
-	service.auth_source.descriptor = message->descriptor;
+	pool_exchange(&service.auth_source, message->descriptor);
 	service.retiring = false;
 	pool_arm(service.pool, &service.auth_source);
 	pthread_mutex_unlock(&service.auth_lock);
@@ -241,9 +240,7 @@ auth_ready(struct source *source, struct scratch *scratch)
 	(void)scratch;
 	pthread_mutex_lock(&service.auth_lock);
 	gone = channel_serve(&service.auth) != 0;
-	if (gone)
-		pool_forget(service.pool, source);
-	else
+	if (!gone)
 		pool_arm(service.pool, source);
 	pthread_mutex_unlock(&service.auth_lock);
 	/* Either auth died, and parent will send a new channel, or all that came before is served. */

@@ -78,10 +78,11 @@ bool index_stamp_same(const struct index_stamp *recorded, const struct index_sta
 const char *index_own_uidl(const struct index_list *, const struct index_entry *);
 
 /*
- * Reads the index in that directory, made for the maildrop of that inode. 1: *list is filled (free
- * it with index_free()). 0: there is none. -1: there is one that cannot be used, and why.
+ * Reads the index in that directory, made for a maildrop with these directories now (of which one
+ * at least must be the same inode). 1: *list is filled (free it with index_free()). 0: there is
+ * none. -1: there is one that cannot be used, and why.
  */
-int index_read(struct index_list *, int directory, uint64_t maildrop_inode, struct error *);
+int index_read(struct index_list *, int directory, const struct index_stamp now[2], struct error *);
 /* Is the entry whole, as it was written? Lists that were made in memory need not ask. */
 bool index_entry_sound(const struct index_list *, size_t index);
 const char *index_base(const struct index_list *, const struct index_entry *);
@@ -96,7 +97,6 @@ int index_append(struct index_list *, const struct index_entry *, const char *ba
 int index_set_uidl(struct index_list *, size_t index, const char *uidl);
 /* Gives back what growing left over. */
 void index_shrink(struct index_list *);
-/* Writes the list, without the marked entries (NULL: all), for the maildrop of that inode. */
-int index_write(const struct index_list *, const bool without[], int directory,
-    uint64_t maildrop_inode, struct error *);
+/* Writes the list with its stamps, without the marked entries (NULL: all). */
+int index_write(const struct index_list *, const bool without[], int directory, struct error *);
 void index_free(struct index_list *);

@@ -57,8 +57,18 @@ index_entry_sound(const struct index_list *list, size_t index)
 	    entry->base_size + entry->flags_size <= NAME_MAX && entry->uidl_size < UIDL_SIZE;
 }
 
+/* A maildrop that was copied has other directories, one that was renamed has the same. */
+static bool
+is_same_maildrop(const struct index_stamp recorded[2], const struct index_stamp now[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (recorded[i].inode != 0 && recorded[i].inode == now[i].inode)
+			return true;
+	return false;
+}
+
 static int
-header_check(const struct index_header *header, size_t file_size, uint64_t maildrop_inode,
+header_check(const struct index_header *header, size_t file_size, const struct index_stamp now[2],
     struct error *error)
 {
 	const char *problem = NULL;
@@ -72,7 +82,7 @@ header_check(const struct index_header *header, size_t file_size, uint64_t maild
 		problem = "it is of another version";
 	else if (header->checksum != header_checksum(header))
 		problem = "its header is damaged";
-	else if (header->maildrop_inode != maildrop_inode)
+	else if (!is_same_maildrop(header->stamps, now))
 		problem = "it belongs to another maildrop";
 	else if (header->count > file_size / sizeof(struct index_entry) ||
 	    header->texts_size > file_size ||
@@ -82,49 +92,61 @@ header_check(const struct index_header *header, size_t file_size, uint64_t maild
 	                       : error_set(error, ERROR_PERMANENT, "the index is not used: %s", problem);
 }
 
+/* All of a small file; *size is how much it is, or READ_SIZE_MAX if there may be more. */
 static void *
-block_read(int file, size_t size)
+block_read(int file, size_t *size)
 {
-	char *block = malloc(size);
-	size_t used = 0;
-	ssize_t n = 0;
+	char *block = malloc(READ_SIZE_MAX), *shrunk;
+	ssize_t n;
 
-	while (block != NULL && used < size &&
-	    (n = pread(file, block + used, size - used, (off_t)used)) > 0)
-		used += (size_t)n;
-	if (used == size)
-		return block;
-	free(block);
-	return NULL;
+	*size = 0;
+	while (block != NULL && *size < READ_SIZE_MAX) {
+		n = pread(file, block + *size, READ_SIZE_MAX - *size, (off_t)*size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		*size += (size_t)n;
+		/* A short read of a file is its end: it is replaced, never appended to. */
+		if (*size < READ_SIZE_MAX)
+			break;
+	}
+	shrunk = block != NULL ? realloc(block, *size + 1) : NULL;
+	return shrunk != NULL ? shrunk : block;
+}
+
+static int
+block_map(struct index_list *list, int file)
+{
+	struct stat status;
+
+	if (fstat(file, &status) != 0)
+		return -1;
+	list->block = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+	if (list->block == MAP_FAILED) {
+		list->block = NULL;
+		return -1;
+	}
+	list->block_size = (size_t)status.st_size;
+	list->mapped = true;
+	return 0;
 }
 
 static int
 block_get(struct index_list *list, int file, struct error *error)
 {
-	struct stat status;
-
-	if (fstat(file, &status) != 0)
-		return error_errno(error, ERROR_TEMPORARY, "cannot look at the index");
-	if (!S_ISREG(status.st_mode) || (size_t)status.st_size < sizeof(struct index_header))
-		return error_set(error, ERROR_PERMANENT, "the index is not used: it is cut");
-	list->block_size = (size_t)status.st_size;
-	list->mapped = list->block_size > READ_SIZE_MAX;
-	if (list->mapped) {
-		list->block = mmap(NULL, list->block_size, PROT_READ, MAP_PRIVATE, file, 0);
-		if (list->block == MAP_FAILED)
-			list->block = NULL;
-	} else {
-		list->block = block_read(file, list->block_size);
+	list->block = block_read(file, &list->block_size);
+	if (list->block != NULL && list->block_size == READ_SIZE_MAX) {
+		free(list->block);
+		list->block = NULL;
+		block_map(list, file);
 	}
-	if (list->block == NULL) {
-		list->mapped = false;
-		return error_errno(error, ERROR_TEMPORARY, "cannot read the index");
-	}
-	return 0;
+	return list->block != NULL ? 0 : error_errno(error, ERROR_TEMPORARY, "cannot read the index");
 }
 
 int
-index_read(struct index_list *list, int directory, uint64_t maildrop_inode, struct error *error)
+index_read(struct index_list *list, int directory, const struct index_stamp now[2],
+    struct error *error)
 {
 	int file = openat(directory, INDEX_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	const struct index_header *header;
@@ -136,7 +158,7 @@ index_read(struct index_list *list, int directory, uint64_t maildrop_inode, stru
 	result = block_get(list, file, error);
 	close(file);
 	header = list->block;
-	if (result != 0 || header_check(header, list->block_size, maildrop_inode, error) != 0) {
+	if (result != 0 || header_check(header, list->block_size, now, error) != 0) {
 		index_free(list);
 		return -1;
 	}
@@ -189,8 +211,7 @@ is_kept(const bool without[], size_t index)
 }
 
 static void
-header_make(struct index_header *header, const struct index_list *list, const bool without[],
-    uint64_t maildrop_inode)
+header_make(struct index_header *header, const struct index_list *list, const bool without[])
 {
 	memset(header, 0, sizeof(*header));
 	memcpy(header->magic, INDEX_MAGIC, sizeof(header->magic));
@@ -198,7 +219,6 @@ header_make(struct index_header *header, const struct index_list *list, const bo
 	header->byte_order = INDEX_BYTE_ORDER;
 	header->header_size = sizeof(*header);
 	header->entry_size = sizeof(struct index_entry);
-	header->maildrop_inode = maildrop_inode;
 	memcpy(header->stamps, list->stamps, sizeof(header->stamps));
 	for (size_t i = 0; i < list->count; i++) {
 		if (!is_kept(without, i))
@@ -233,7 +253,7 @@ entries_put(struct output *output, const struct index_list *list, const bool wit
 }
 
 static int
-file_fill(int file, const struct index_list *list, const bool without[], uint64_t maildrop_inode)
+file_fill(int file, const struct index_list *list, const bool without[])
 {
 	struct output *output = malloc(sizeof(*output));
 	struct index_header header;
@@ -244,7 +264,7 @@ file_fill(int file, const struct index_list *list, const bool without[], uint64_
 	output->file = file;
 	output->used = 0;
 	output->failed = false;
-	header_make(&header, list, without, maildrop_inode);
+	header_make(&header, list, without);
 	output_put(output, &header, sizeof(header));
 	entries_put(output, list, without);
 	output_flush(output);
@@ -276,7 +296,7 @@ temporary_open(int directory)
 
 int
 index_write(const struct index_list *list, const bool without[], int directory,
-    uint64_t maildrop_inode, struct error *error)
+    struct error *error)
 {
 	int file = temporary_open(directory);
 
@@ -284,7 +304,7 @@ index_write(const struct index_list *list, const bool without[], int directory,
 		return 0;
 	if (file < 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot create an index");
-	if (file_fill(file, list, without, maildrop_inode) != 0 ||
+	if (file_fill(file, list, without) != 0 ||
 	    renameat(directory, TEMPORARY_NAME, directory, INDEX_NAME) != 0) {
 		error_errno(error, ERROR_TEMPORARY, "cannot write the index");
 		unlinkat(directory, TEMPORARY_NAME, 0);

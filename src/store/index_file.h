@@ -11,7 +11,6 @@ struct index_header {
 	char magic[8];
 	uint32_t version, byte_order;
 	uint32_t header_size, entry_size;
-	uint64_t maildrop_inode;
 	uint64_t count, texts_size, octets;
 	struct index_stamp stamps[2];
 	uint64_t checksum;	/* of the header before it */

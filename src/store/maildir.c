@@ -23,7 +23,6 @@ struct maildir {
 	int open_file;		/* the message that was read last, or -1 */
 	size_t open_index;
 	struct index_list list;
-	uint64_t inode;		/* of the Maildir */
 	bool news;		/* the list holds what the index file does not */
 	bool *removed;		/* by index; NULL: none */
 	struct correction *corrections;
@@ -63,8 +62,6 @@ directory_missing(const char *path, struct error *error)
 static int
 directory_open(struct maildir *m, const char *path, struct error *error)
 {
-	struct stat status;
-
 	if (path[0] == '\0')
 		return error_set(error, ERROR_PERMANENT, "the place names no directory");
 	m->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -79,9 +76,6 @@ directory_open(struct maildir *m, const char *path, struct error *error)
 			return error_set(error, ERROR_BUSY, "another session has the maildrop open");
 		return error_errno(error, ERROR_TEMPORARY, "cannot lock the Maildir %.120s", path);
 	}
-	if (fstat(m->directory, &status) != 0)
-		return error_errno(error, ERROR_TEMPORARY, "cannot look at the Maildir %.120s", path);
-	m->inode = status.st_ino;
 	return 0;
 }
 
@@ -189,13 +183,14 @@ list_make(struct maildir *m, struct error *error)
 	struct index_list known;
 	struct index_stamp stamps[2];
 	struct error problem;
-	int found = index_read(&known, m->directory, m->inode, &problem), result;
+	int found, result;
 
+	maildir_stamps(m->directory, stamps);
+	found = index_read(&known, m->directory, stamps, &problem);
 	if (found < 0)
 		LOG(LOG_LEVEL_WARNING, "index-ignored", LOG_REASON(&problem));
 	if (found <= 0)
 		return list_renew(m, NULL, error);
-	maildir_stamps(m->directory, stamps);
 	if (index_stamp_same(&known.stamps[MAILDIR_NEW], &stamps[MAILDIR_NEW]) &&
 	    index_stamp_same(&known.stamps[MAILDIR_CUR], &stamps[MAILDIR_CUR])) {
 		m->list = known;
@@ -235,13 +230,18 @@ list_remember(struct maildir *m)
 	struct index_list corrected = { 0 };
 	struct error error;
 
-	if (m->directory < 0 || (!m->news && m->removed == NULL && m->corrections == NULL))
-		return;
 	if (m->corrections != NULL && list_correct(m, &corrected) == 0)
 		list = &corrected;
-	if (index_write(list, m->removed, m->directory, m->inode, &error) != 0)
+	if (index_write(list, m->removed, m->directory, &error) != 0)
 		LOG(LOG_LEVEL_WARNING, "index-not-written", LOG_REASON(&error));
 	index_free(&corrected);
+}
+
+static bool
+has_news(const struct maildir *m)
+{
+	return m->directory >= 0 && (m->news || m->removed != NULL || m->corrections != NULL) &&
+	    (m->list.stamps[MAILDIR_NEW].inode != 0 || m->list.stamps[MAILDIR_CUR].inode != 0);
 }
 
 /* The session is over but for its answer: let the next one in. */
@@ -250,8 +250,12 @@ maildir_release(struct store *store)
 {
 	struct maildir *m = maildir_of(store);
 
-	if (m->directory >= 0)
+	if (has_news(m)) {
 		flock(m->directory, LOCK_UN);
+	} else if (m->directory >= 0) {
+		close(m->directory);
+		m->directory = -1;
+	}
 }
 
 static void
@@ -259,10 +263,12 @@ maildir_close(struct store *store)
 {
 	struct maildir *m = maildir_of(store);
 
-	maildir_release(store);
 	if (m->open_file >= 0)
 		close(m->open_file);
-	list_remember(m);
+	if (has_news(m)) {
+		flock(m->directory, LOCK_UN);
+		list_remember(m);
+	}
 	if (m->directory >= 0)
 		close(m->directory);
 	while (m->corrections != NULL) {
