@@ -1,6 +1,6 @@
 /*
- * What somebody offered as credentials: throttled, compared with the users file (in a thread if that
- * takes long), and if they are right, the maildrop opened.
+ * What somebody offered as credentials: throttled, compared with the users file (in a thread if
+ * that takes long), and if they are right, the maildrop opened.
  */
 
 #include "auth/attempt.h"

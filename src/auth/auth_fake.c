@@ -21,7 +21,7 @@ static const char users_text[] = "# everybody's password is secret, but for mros
 				 "carl:{PLAIN}secret:5002:5002::/srv/mail/carl\n"
 				 "mrose:{PLAIN}tanstaaf:5003:5003::/home/mrose\n"
 				 "../etc:{PLAIN}secret:5004:5004::/home/up\n"
-				 "homeless:{PLAIN}secret:5005:5005\n"
+				 "homeless:{PLAIN}secret:5005:5001\n"
 				 "broken line\n";
 
 const char *program;

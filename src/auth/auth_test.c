@@ -73,6 +73,8 @@ test_refusals(void **state)
 		    ERROR_DENIED, "user=nobody peer=192.0.2.8:1 method=APOP reason=unknown-user" },
 		{ "192.0.2.9:1", IPC_CHECK_PASS, "../etc", "secret", ERROR_PERMANENT,
 		    "not-served session=10000000a user=../etc" },
+		{ "192.0.2.11:1", IPC_CHECK_PASS, "homeless", "secret", ERROR_PERMANENT,
+		    "reason=\"mail_place maildir:%h/Maildir: the user has no home\"" },
 		{ "192.0.2.10:1", IPC_CHECK_PASS, "broken line", "secret", ERROR_DENIED,
 		    "user=\"broken line\" peer=192.0.2.10:1 method=PASS reason=unknown-user" },
 	};
@@ -330,6 +332,48 @@ test_a_maildrop_process_that_ends(void **state)
 }
 
 static void
+test_each_uid_and_root_has_its_process(void **state)
+{
+	uint64_t session;
+
+	(void)state;
+	snprintf(world.config.mail_place, sizeof(world.config.mail_place), "maildir:/srv/mail/%%n");
+	send_settings();
+	settle();
+	session = ask("192.0.2.1:1", IPC_CHECK_PASS, "homeless", "secret");
+	expect_start(5005, 5001, "/srv/mail");
+	give_maildrop(5005, 5001, "/srv/mail");
+	expect_granted(session, "homeless", "PASS", "maildir:/srv/mail/homeless");
+	/* The same directory, but not the same uid. */
+	session = ask("192.0.2.1:1", IPC_CHECK_PASS, "anna", "secret");
+	expect_start(5000, 5001, "/srv/mail");
+	give_maildrop(5000, 5001, "/srv/mail");
+	expect_granted(session, "anna", "PASS", "maildir:/srv/mail/anna");
+	/* The same uid, but not in that directory. */
+	snprintf(world.config.mail_place, sizeof(world.config.mail_place), "maildir:/srv/mailbox/%%n");
+	send_settings();
+	settle();
+	session = ask("192.0.2.1:1", IPC_CHECK_PASS, "anna", "secret");
+	expect_start(5000, 5001, "/srv/mailbox");
+	give_maildrop(5000, 5001, "/srv/mailbox");
+	expect_granted(session, "anna", "PASS", "maildir:/srv/mailbox/anna");
+}
+
+/* A process that runs since before auth did: parent says so unasked. */
+static void
+test_a_maildrop_process_that_runs_already(void **state)
+{
+	uint64_t session;
+
+	(void)state;
+	give_maildrop(5002, 5002, "/srv/mail/carl");
+	settle();
+	session = ask("192.0.2.1:1", IPC_CHECK_PASS, "carl", "secret");
+	expect_granted(session, "carl", "PASS", "maildir:/srv/mail/carl/Maildir");
+	assert_true(is_silent(&world.parent));
+}
+
+static void
 test_a_login_process_is_replaced(void **state)
 {
 	struct ipc_channel old = world.login;
@@ -413,6 +457,8 @@ main(int argc, char **argv)
 		TEST(test_a_changed_file_is_noticed),
 		TEST(test_a_maildrop_process_that_cannot_be_started),
 		TEST(test_a_maildrop_process_that_ends),
+		TEST(test_each_uid_and_root_has_its_process),
+		TEST(test_a_maildrop_process_that_runs_already),
 		TEST(test_a_login_process_is_replaced),
 		TEST(test_a_report),
 		TEST(test_the_end_of_the_parent),

@@ -69,9 +69,12 @@ check_find(struct login *login, uint64_t session)
 static void
 answer(struct login *login, uint64_t session, enum error_kind kind)
 {
-	struct ipc_refused refused = { .session = session, .kind = kind };
+	struct ipc_refused refused;
 	struct error error;
 
+	memset(&refused, 0, sizeof(refused));
+	refused.session = session;
+	refused.kind = kind;
 	if (peer_send(&login->peer, IPC_REFUSED, &refused, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "answer-lost", LOG_SESSION(session), LOG_REASON(&error));
 }
@@ -153,9 +156,11 @@ check_wait_for_client(struct check *check)
 void
 check_granted(struct check *check, int descriptor)
 {
-	struct ipc_granted granted = { .session = check->session };
+	struct ipc_granted granted;
 	struct error error;
 
+	memset(&granted, 0, sizeof(granted));
+	granted.session = check->session;
 	snprintf(granted.user, sizeof(granted.user), "%s", check->user);
 	snprintf(granted.method, sizeof(granted.method), "%s", check->method);
 	check->auth->counts.granted++;

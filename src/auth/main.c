@@ -140,9 +140,12 @@ take_not_started(struct auth *auth, struct ipc_message *message)
 static void
 send_row(struct auth *auth, uint32_t ticket, const char *name, uint64_t number)
 {
-	struct ipc_row row = { .ticket = ticket, .number = number };
+	struct ipc_row row;
 	struct error error;
 
+	memset(&row, 0, sizeof(row));
+	row.ticket = ticket;
+	row.number = number;
 	snprintf(row.name, sizeof(row.name), "%s", name);
 	if (peer_send(&auth->parent, IPC_ROW, &row, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "report-lost", LOG_REASON(&error));
@@ -166,9 +169,11 @@ take_report(struct auth *auth, struct ipc_message *message)
 		{ "checks-now", auth->check_count },
 		{ "maildrop-processes", maildrops_count(auth) },
 	};
-	struct ipc_report_end end = { .ticket = report->ticket };
+	struct ipc_report_end end;
 	struct error error;
 
+	memset(&end, 0, sizeof(end));
+	end.ticket = report->ticket;
 	/* Sessions are reported by those who hold them. */
 	for (size_t i = 0; report->kind == IPC_REPORT_COUNTS && i < sizeof(rows) / sizeof(rows[0]);
 	     i++) {

@@ -7,62 +7,78 @@
 
 #include "base/writer.h"
 
-static void
-put_user(struct writer *out, const struct user *user)
+/* What a letter stands for: the first *size octets. NULL: the user has none. */
+static const char *
+user_name(const struct user *user, size_t *size)
 {
-	writer_text(out, user->name);
+	*size = strlen(user->name);
+	return user->name;
 }
 
-static void
-put_local_part(struct writer *out, const struct user *user)
+static const char *
+local_part(const struct user *user, size_t *size)
 {
-	writer_put(out, user->name, strcspn(user->name, "@"));
+	*size = strcspn(user->name, "@");
+	return user->name;
 }
 
-/* Nothing, if there is none: then the path has an empty component and is refused. */
-static void
-put_domain(struct writer *out, const struct user *user)
+static const char *
+domain(const struct user *user, size_t *size)
 {
 	const char *at = strchr(user->name, '@');
 
-	if (at != NULL)
-		writer_text(out, at + 1);
+	if (at == NULL)
+		return NULL;
+	*size = strlen(at + 1);
+	return at + 1;
 }
 
-static void
-put_home(struct writer *out, const struct user *user)
+static const char *
+home(const struct user *user, size_t *size)
 {
-	writer_text(out, user->home);
+	*size = strlen(user->home);
+	return *size > 0 ? user->home : NULL;
 }
 
-static void
-put_percent(struct writer *out, const struct user *user)
+static const char *
+percent(const struct user *user, size_t *size)
 {
 	(void)user;
-	writer_text(out, "%");
+	*size = 1;
+	return "%";
 }
 
-static const struct part {
-	char letter;
-	void (*put)(struct writer *, const struct user *);
-} parts[] = {
-	{ 'u', put_user },
-	{ 'n', put_local_part },
-	{ 'd', put_domain },
-	{ 'h', put_home },
-	{ '%', put_percent },
-};
-
-static bool
-put_part(struct writer *out, char letter, const struct user *user)
+static int
+put_part(struct writer *out, const char *pattern, char letter, const struct user *user,
+    struct error *error)
 {
+	static const struct {
+		char letter;
+		const char *(*value)(const struct user *, size_t *size);
+		const char *name;
+	} parts[] = {
+		{ 'u', user_name, "name" },
+		{ 'n', local_part, "local part" },
+		{ 'd', domain, "domain" },
+		{ 'h', home, "home" },
+		{ '%', percent, "percent sign" },
+	};
+
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (parts[i].letter == letter) {
-			parts[i].put(out, user);
-			return true;
-		}
+		const char *value;
+		size_t size = 0;
+
+		if (parts[i].letter != letter)
+			continue;
+		value = parts[i].value(user, &size);
+		if (value == NULL)
+			return error_set(error, ERROR_PERMANENT,
+			    "mail_place %s: the user has no %s", pattern, parts[i].name);
+		writer_put(out, value, size);
+		return 0;
 	}
-	return false;
+	return error_set(error, ERROR_PERMANENT,
+	    "mail_place %s: only %%u, %%n, %%d, %%h and %%%% can be used", pattern);
 }
 
 /* Absolute, and every component is a name: no "//", no "." or "..". One '/' may end it. */
@@ -105,17 +121,15 @@ place_expand(
 	for (const char *p = pattern; *p != '\0'; p++) {
 		if (*p != '%')
 			writer_put(&out, p, 1);
-		else if (!put_part(&out, *++p, user))
-			return error_set(error, ERROR_PERMANENT,
-			    "mail_place %s: only %%u, %%n, %%d, %%h and %%%% can be used", pattern);
+		else if (put_part(&out, pattern, *++p, user, error) < 0)
+			return -1;
 	}
 	if (out.failed)
 		return error_set(error, ERROR_PERMANENT, "mail_place %s: too long a path", pattern);
 	text[out.used] = '\0';
 	if (!path_is_sound(path_of(text)))
-		return error_set(error, ERROR_PERMANENT, "mail_place %s gives %s: not a path%s%s",
-		    pattern, text, *user->home == '\0' ? "; the user has no home" : "",
-		    strchr(user->name, '@') == NULL ? "; the user has no domain" : "");
+		return error_set(
+		    error, ERROR_PERMANENT, "mail_place %s gives %s: not a path", pattern, text);
 	memcpy(place, text, out.used + 1);
 	return 0;
 }

@@ -16,19 +16,21 @@ pool_open(struct pool *pool, size_t queue_max, struct error *error)
 	if (pool->event < 0)
 		return error_errno(error, ERROR_PERMANENT, "eventfd");
 	pthread_mutex_init(&pool->mutex, NULL);
-	pthread_cond_init(&pool->changed, NULL);
+	pthread_cond_init(&pool->work, NULL);
+	pthread_cond_init(&pool->parked, NULL);
 	return 0;
 }
 
 /* With the mutex held. NULL: the thread has to end. */
 static struct pool_job *
-next_job(struct pool *pool)
+next_job(struct pool *pool, unsigned index)
 {
 	struct pool_job *job;
 
-	while (pool->first == NULL && pool->running <= pool->wanted)
-		pthread_cond_wait(&pool->changed, &pool->mutex);
-	if (pool->running > pool->wanted)
+	while (!pool->closing && (index >= pool->wanted || pool->first == NULL))
+		pthread_cond_wait(
+		    index >= pool->wanted ? &pool->parked : &pool->work, &pool->mutex);
+	if (pool->closing)
 		return NULL;
 	job = pool->first;
 	pool->first = job->next;
@@ -42,11 +44,12 @@ static void *
 work(void *context)
 {
 	static const uint64_t one = 1;
-	struct pool *pool = context;
+	const struct pool_thread *self = context;
+	struct pool *pool = self->pool;
 	struct pool_job *job;
 
 	pthread_mutex_lock(&pool->mutex);
-	while ((job = next_job(pool)) != NULL) {
+	while ((job = next_job(pool, self->index)) != NULL) {
 		pthread_mutex_unlock(&pool->mutex);
 		job->run(job);
 		pthread_mutex_lock(&pool->mutex);
@@ -55,24 +58,16 @@ work(void *context)
 		/* Fails only when the counter is full, and then the loop is awake. */
 		(void)!write(pool->event, &one, sizeof(one));
 	}
-	pool->running--;
-	pthread_cond_broadcast(&pool->changed);
 	pthread_mutex_unlock(&pool->mutex);
 	return NULL;
 }
 
-static int
-start_thread(struct pool *pool)
+/* With the mutex held. Everybody who waits looks again where to wait. */
+static void
+wake_all(struct pool *pool)
 {
-	pthread_attr_t attributes;
-	pthread_t thread;
-	int status;
-
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	status = pthread_create(&thread, &attributes, work, pool);
-	pthread_attr_destroy(&attributes);
-	return status;
+	pthread_cond_broadcast(&pool->work);
+	pthread_cond_broadcast(&pool->parked);
 }
 
 int
@@ -81,11 +76,16 @@ pool_resize(struct pool *pool, unsigned thread_count, struct error *error)
 	int status = 0;
 
 	pthread_mutex_lock(&pool->mutex);
-	pool->wanted = thread_count;
-	/* A new thread waits for the mutex, so it sees itself counted. */
-	while (pool->running < pool->wanted && (status = start_thread(pool)) == 0)
-		pool->running++;
-	pthread_cond_broadcast(&pool->changed);
+	pool->wanted = thread_count < POOL_THREADS_MAX ? thread_count : POOL_THREADS_MAX;
+	while (status == 0 && pool->started < pool->wanted) {
+		struct pool_thread *next = &pool->threads[pool->started];
+
+		next->pool = pool;
+		next->index = pool->started;
+		status = pthread_create(&next->thread, NULL, work, next);
+		pool->started += status == 0;
+	}
+	wake_all(pool);
 	pthread_mutex_unlock(&pool->mutex);
 	if (status == 0)
 		return 0;
@@ -110,7 +110,7 @@ pool_submit(struct pool *pool, struct pool_job *job, struct error *error)
 			pool->first = job;
 		pool->last = job;
 		pool->queued++;
-		pthread_cond_signal(&pool->changed);
+		pthread_cond_signal(&pool->work);
 	}
 	pthread_mutex_unlock(&pool->mutex);
 	return result;
@@ -136,17 +136,18 @@ pool_close(struct pool *pool)
 	struct pool_job *jobs;
 
 	pthread_mutex_lock(&pool->mutex);
-	pool->wanted = 0;
-	pthread_cond_broadcast(&pool->changed);
-	while (pool->running > 0)
-		pthread_cond_wait(&pool->changed, &pool->mutex);
+	pool->closing = true;
+	wake_all(pool);
+	pthread_mutex_unlock(&pool->mutex);
+	for (unsigned i = 0; i < pool->started; i++)
+		pthread_join(pool->threads[i].thread, NULL);
 	jobs = pool->done;
 	if (pool->last != NULL) {
 		pool->last->next = jobs;
 		jobs = pool->first;
 	}
-	pthread_mutex_unlock(&pool->mutex);
-	pthread_cond_destroy(&pool->changed);
+	pthread_cond_destroy(&pool->work);
+	pthread_cond_destroy(&pool->parked);
 	pthread_mutex_destroy(&pool->mutex);
 	close(pool->event);
 	return jobs;

@@ -16,18 +16,30 @@ struct pool_job {
 	struct pool_job *next;
 };
 
+#define POOL_THREADS_MAX 64
+
+struct pool;
+
+struct pool_thread {
+	struct pool *pool;
+	unsigned index;
+	pthread_t thread;
+};
+
 struct pool {
 	pthread_mutex_t mutex;
-	pthread_cond_t changed;
+	pthread_cond_t work, parked; /* where threads wait; parked: those that are not wanted now */
 	struct pool_job *first, *last, *done;
 	size_t queued, queue_max;
-	unsigned running, wanted; /* threads */
-	int event;                /* readable when something is done */
+	struct pool_thread threads[POOL_THREADS_MAX];
+	unsigned started, wanted;
+	bool closing;
+	int event; /* readable when something is done */
 };
 
 /* No thread yet. */
 int pool_open(struct pool *, size_t queue_max, struct error *);
-/* So many threads from now on; surplus ones end after what they do. -1: fewer could be started. */
+/* So many threads work from now on, POOL_THREADS_MAX at most. -1: not all could be started. */
 int pool_resize(struct pool *, unsigned thread_count, struct error *);
 /* -1: the queue is full; the job is still the caller's. */
 int pool_submit(struct pool *, struct pool_job *, struct error *);

@@ -41,9 +41,12 @@ may_act_for(const struct sasl_credentials *credentials)
 static void
 send_challenge(struct check *check, const uint8_t *challenge, size_t size)
 {
-	struct ipc_sasl_data data = { .session = check->session, .size = (uint32_t)size };
+	struct ipc_sasl_data data;
 	struct error error;
 
+	memset(&data, 0, sizeof(data));
+	data.session = check->session;
+	data.size = (uint32_t)size;
 	memcpy(data.data, challenge, size);
 	if (peer_send(&check->login->peer, IPC_SASL_CHALLENGE, &data, -1, &error) < 0)
 		check_not_served(check, &error);

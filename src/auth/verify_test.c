@@ -11,7 +11,9 @@
 #include "auth/verify.h"
 
 /* "secret", of few rounds. */
-#define HASH "$6$rounds=1000$abcdefgh$nhYjN017qxiYztzyUpZtPnUQcnLy62KsunSLHNeLahp2EHPlAKmFFlrjEwSXGo2kgY5hR2.peKEg2VGUqIJJu1"
+#define HASH                                                                                     \
+	"$6$rounds=1000$abcdefgh$nhYjN017qxiYztzyUpZtPnUQcnLy62KsunSLHNeLahp2EH" \
+	"PlAKmFFlrjEwSXGo2kgY5hR2.peKEg2VGUqIJJu1"
 
 /* RFC 1939, section 7: mrose's example. */
 #define TIMESTAMP "<1896.697170952@dbc.mtview.ca.us>"
@@ -36,6 +38,8 @@ static const struct {
 	    "password" },
 	{ "unknown: costs a hash", hashed_file, VERIFY_PASSWORD, "nobody", "secret", "", false,
 	    "unknown-user" },
+	{ "unknown, and no such password either", hashed_file, VERIFY_PASSWORD, "nobody", "x", "",
+	    false, "unknown-user" },
 	{ "locked", hashed_file, VERIFY_PASSWORD, "locked", "secret", "", false, "password" },
 	{ "wrong, no hash in the file", plain_file, VERIFY_PASSWORD, "mrose", "x", "", true,
 	    "password" },

@@ -23,7 +23,8 @@ socket_find(struct sockaddr_un *address)
 	memset(address, 0, sizeof(*address));
 	address->sun_family = AF_UNIX;
 	if (ctl_socket_path() != NULL) {
-		length = snprintf(address->sun_path, sizeof(address->sun_path), "%s", ctl_socket_path());
+		length =
+		    snprintf(address->sun_path, sizeof(address->sun_path), "%s", ctl_socket_path());
 	} else {
 		status = ctl_config_read(&config);
 		if (status != EX_OK)
@@ -55,10 +56,11 @@ connect_server(struct ipc_channel *channel)
 		status = ctl_fail(EX_UNAVAILABLE, "the server is not running: nobody answers at %s",
 		    address.sun_path);
 	else if (errno == EACCES || errno == EPERM)
-		status = ctl_fail(EX_NOPERM, "%s is for root, or who started the server; you are neither",
-		    address.sun_path);
+		status = ctl_fail(EX_NOPERM,
+		    "%s is for root, or who started the server; you are neither", address.sun_path);
 	else
-		status = ctl_fail(EX_UNAVAILABLE, "%s: %s", address.sun_path, strerrordesc_np(errno));
+		status =
+		    ctl_fail(EX_UNAVAILABLE, "%s: %s", address.sun_path, strerrordesc_np(errno));
 	close(descriptor);
 	return status;
 }
@@ -80,8 +82,9 @@ receive(struct ipc_channel *channel, struct ipc_message *message)
 }
 
 int
-ctl_ask(enum ipc_type type, const void *body, void (*row)(void *context, const struct ipc_ctl_row *),
-    void *context, struct ipc_ctl_result *result)
+ctl_ask(enum ipc_type type, const void *body,
+    void (*row)(void *context, const struct ipc_ctl_row *), void *context,
+    struct ipc_ctl_result *result)
 {
 	struct ipc_channel channel;
 	struct ipc_message message;

@@ -98,7 +98,8 @@ static void
 test_config_shows_origins(void **state)
 {
 	static const char *const arguments[] = { "config", NULL };
-	const char *config = configuration("idle_timeout_seconds = 900\nlistener a { port = 1110 }\n");
+	const char *config =
+	    configuration("idle_timeout_seconds = 900\nlistener a { port = 1110 }\n");
 	char line[512];
 
 	(void)state;
@@ -131,11 +132,13 @@ test_manual(void **state)
 	page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
 	fclose(file);
 	assert_int_equal(run(configuration(""), arguments), 0);
-	for (char *line = strtok_r(output, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+	for (char *line = strtok_r(output, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
 		/* Two blanks, then the name; options begin with a dash, explanations stand deeper. */
 		if (strncmp(line, "  ", 2) != 0 || line[2] == ' ' || line[2] == '-')
 			continue;
-		snprintf(wanted, sizeof(wanted), "\n.It Cm %.*s", (int)strcspn(line + 2, " "), line + 2);
+		snprintf(
+		    wanted, sizeof(wanted), "\n.It Cm %.*s", (int)strcspn(line + 2, " "), line + 2);
 		if (strstr(page, wanted) == NULL)
 			fail_msg("no paragraph for%s", wanted + 7);
 		count++;

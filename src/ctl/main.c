@@ -23,7 +23,8 @@ const struct ctl_command ctl_commands[] = {
 	{ "kick", "user | session", "end the sessions of a user, or one, without deleting anything",
 	    ctl_kick },
 	{ "reload", "", "check the configuration and put it in force", ctl_reload },
-	{ "config", "", "every value in force after a reload, and where it comes from", ctl_config },
+	{ "config", "", "every value in force after a reload, and where it comes from",
+	    ctl_config },
 	{ "user", "add | passwd | delete | list | check ...", "edit the users file", ctl_user },
 	{ .name = NULL },
 };
@@ -75,7 +76,8 @@ usage(FILE *stream)
 	      "       restantectl --help | --version\n\n",
 	    stream);
 	for (const struct ctl_command *command = ctl_commands; command->name != NULL; command++)
-		fprintf(stream, "  %s %s\n      %s\n", command->name, command->arguments, command->help);
+		fprintf(stream, "  %s %s\n      %s\n", command->name, command->arguments,
+		    command->help);
 	fputs("\n  -c file    the configuration (" CONFIGURATION_FILE ")\n"
 	      "  -s socket  the server's control socket (run_directory/control)\n",
 	    stream);
@@ -142,8 +144,8 @@ main(int argc, char **argv)
 	}
 	command = find(argv[optind]);
 	if (command == NULL)
-		return ctl_fail(EX_USAGE, "unknown command `%s`; --help lists those there are",
-		    argv[optind]);
+		return ctl_fail(
+		    EX_USAGE, "unknown command `%s`; --help lists those there are", argv[optind]);
 	argc -= optind;
 	argv += optind;
 	optind = 1;

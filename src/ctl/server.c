@@ -16,7 +16,8 @@ duration(uint64_t seconds, char text[32])
 	unsigned hours = (unsigned)(seconds / 3600 % 24), minutes = (unsigned)(seconds / 60 % 60);
 
 	if (days > 0)
-		snprintf(text, 32, "%lud %02u:%02u:%02u", days, hours, minutes, (unsigned)(seconds % 60));
+		snprintf(text, 32, "%lud %02u:%02u:%02u", days, hours, minutes,
+		    (unsigned)(seconds % 60));
 	else
 		snprintf(text, 32, "%02u:%02u:%02u", hours, minutes, (unsigned)(seconds % 60));
 	return text;
@@ -75,9 +76,9 @@ by_process(const void *a, const void *b)
 
 	/* restanted before its children */
 	if (order != 0)
-		return strcmp(x->process, "restanted") == 0 ? -1
-		    : strcmp(y->process, "restanted") == 0  ? 1
-							    : order;
+		return strcmp(x->process, "restanted") == 0   ? -1
+		       : strcmp(y->process, "restanted") == 0 ? 1
+							      : order;
 	if (x->pid != y->pid)
 		return x->pid < y->pid ? -1 : 1;
 	return 0;
@@ -98,11 +99,13 @@ counts_print(struct counts *counts)
 		for (end = i; end < counts->count && counts->list[end].pid == process->pid; end++)
 			if (strcmp(counts->list[end].name, "running_seconds") == 0)
 				running = counts->list[end].number;
-		printf("%-18s %8d  %-14s", process->process, (int)process->pid, duration(running, text));
+		printf("%-18s %8d  %-14s", process->process, (int)process->pid,
+		    duration(running, text));
 		for (const char *separator = " "; i < end; i++) {
 			if (strcmp(counts->list[i].name, "running_seconds") == 0)
 				continue;
-			printf("%s%" PRIu64 " %s", separator, counts->list[i].number, counts->list[i].name);
+			printf("%s%" PRIu64 " %s", separator, counts->list[i].number,
+			    counts->list[i].name);
 			separator = ", ";
 		}
 		putchar('\n');
@@ -129,12 +132,22 @@ ctl_status(int argc, char **argv)
 	return status;
 }
 
+/* The heading stands above the first session. */
+static void
+heading_print(bool *printed)
+{
+	if (!*printed)
+		printf("%-16s  %-24s %-24s %-12s %9s %7s %12s\n", "SESSION", "USER", "PEER",
+		    "SINCE", "RETRIEVED", "DELETED", "OCTETS");
+	*printed = true;
+}
+
 static void
 session_print(void *context, const struct ipc_ctl_row *row)
 {
 	char text[32];
 
-	(void)context;
+	heading_print(context);
 	printf("%016" PRIx64 "  ", row->row.session);
 	print_name(row->row.name, 24);
 	putchar(' ');
@@ -148,14 +161,16 @@ ctl_who(int argc, char **argv)
 {
 	struct ipc_ctl_report report = { .kind = IPC_REPORT_SESSIONS };
 	struct ipc_ctl_result result;
+	bool printed = false;
 	int status;
 
 	if (argc != 1)
 		return ctl_usage(argv[0]);
-	printf("%-16s  %-24s %-24s %-12s %9s %7s %12s\n", "SESSION", "USER", "PEER", "SINCE", "RETRIEVED",
-	    "DELETED", "OCTETS");
-	status = ctl_ask(IPC_CTL_REPORT, &report, session_print, NULL, &result);
-	if (status == EX_OK && result.failed)
+	status = ctl_ask(IPC_CTL_REPORT, &report, session_print, &printed, &result);
+	if (status != EX_OK)
+		return status;
+	heading_print(&printed);
+	if (result.failed)
 		status = ctl_fail(EX_TEMPFAIL, "%s", result.text);
 	return status;
 }
@@ -196,7 +211,8 @@ ctl_kick(int argc, char **argv)
 	if (strlen(argv[1]) >= USER_SIZE)
 		return ctl_fail(EX_USAGE, "no user has so long a name");
 	status = kick(0, argv[1], &result);
-	if (status == EX_OK && !result.failed && result.number == 0 && session_parse(argv[1], &session))
+	if (status == EX_OK && !result.failed && result.number == 0 &&
+	    session_parse(argv[1], &session))
 		status = kick(session, NULL, &result);
 	if (status != EX_OK)
 		return status;

@@ -1,8 +1,8 @@
 /*
  * restantectl user: who is in the users file.
  *
- * It changes the file itself, under a lock, and asks no process: restante-auth notices. The order of
- * a change is: look whether it can be made, read the password, make its hash, change the file.
+ * It changes the file itself, under a lock, and asks no process: restante-auth notices. The order
+ * of a change is: look whether it can be made, read the password, make its hash, change the file.
  */
 
 #include <getopt.h>

@@ -102,12 +102,10 @@ plain_step(void *exchange, const void *input, size_t input_size, void *output, s
 		*output_size = 0;
 		return SASL_CHALLENGE;
 	}
-	/* To libgsasl nothing is "not yet"; an empty message is a broken one. */
-	if (input_size == 0)
-		return SASL_BROKEN;
 	status = gsasl_step(plain->session, input, input_size, &answer, &answer_size);
 	gsasl_free(answer);
 	wipe_copy(plain->session);
+	/* An empty message is GSASL_NEEDS_MORE to libgsasl, but the client has had its chance. */
 	if (status != GSASL_OK || !take_apart(input, input_size, credentials))
 		return SASL_BROKEN;
 	return SASL_VERIFY;
