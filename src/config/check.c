@@ -24,7 +24,8 @@ check_place(const struct config *config, struct problems *problems)
 
 	if (colon == NULL || colon == place) {
 		problem_add(problems, line,
-		    "mail_place = `%s` names no kind of store; write maildir: before the path", place);
+		    "mail_place = `%s` names no kind of store; write maildir: before the path",
+		    place);
 		return;
 	}
 	if (colon[1] != '/' && strncmp(colon + 1, "%h", 2) != 0)
@@ -34,7 +35,8 @@ check_place(const struct config *config, struct problems *problems)
 		if (p[1] != '\0' && strchr("undh", p[1]) != NULL)
 			continue;
 		problem_add(problems, line,
-		    "mail_place: `%%%.1s` stands for nothing; there is %%u (user), %%n (local part), %%d "
+		    "mail_place: `%%%.1s` stands for nothing; there is %%u (user), %%n (local "
+		    "part), %%d "
 		    "(domain) and %%h (home)",
 		    p + 1);
 		return;
@@ -44,7 +46,8 @@ check_place(const struct config *config, struct problems *problems)
 static void
 check_texts(const struct config *config, struct problems *problems)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+	static const char letters[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
 	int line = line_of(config, "hostname");
 
 	/* The host's own name is what it is; only what somebody wrote is held to the rule. */
@@ -56,7 +59,8 @@ check_texts(const struct config *config, struct problems *problems)
 	/* RFC 1939, section 7, and RFC 2449, section 8: both would be taken for something else. */
 	if (strpbrk(config->greeting, "<>") != NULL || config->greeting[0] == '[')
 		problem_add(problems, line_of(config, "greeting"),
-		    "greeting must not hold < or > or begin with [; clients would read a timestamp or a "
+		    "greeting must not hold < or > or begin with [; clients would read a timestamp "
+		    "or a "
 		    "response code");
 }
 
@@ -108,20 +112,24 @@ check_listener(const struct config *config, uint32_t index, const struct section
 
 	if (strcmp(listener->address, "*") != 0 && !address_parse(listener->address, &address))
 		problem_add(problems, line,
-		    "listener `%s`: address `%s` is not numeric; write it as in 192.0.2.1 or 2001:db8::1, or "
+		    "listener `%s`: address `%s` is not numeric; write it as in 192.0.2.1 or "
+		    "2001:db8::1, or "
 		    "* for all",
 		    listener->title, listener->address);
 	if (listener->tls != CONFIG_TLS_NONE && config->certificate_count == 0)
 		problem_add(problems, line,
-		    "listener `%s`: tls = %s needs a certificate; add a section certificate with chain and "
+		    "listener `%s`: tls = %s needs a certificate; add a section certificate with "
+		    "chain and "
 		    "key",
 		    listener->title, listener->tls == CONFIG_TLS_STLS ? "stls" : "implicit");
 	for (uint32_t i = 0; i < index; i++) {
 		const struct config_listener *other = &config->listeners[i];
 
-		if (other->port == listener->port && same_address(other->address, listener->address))
+		if (other->port == listener->port &&
+		    same_address(other->address, listener->address))
 			problem_add(problems, line,
-			    "listener `%s`: port %u of that address is taken by listener `%s`; give it "
+			    "listener `%s`: port %u of that address is taken by listener `%s`; "
+			    "give it "
 			    "another port or leave it out",
 			    listener->title, listener->port, other->title);
 	}
@@ -137,7 +145,8 @@ complete_listener(struct config *config, uint32_t index, const struct section_li
 		if (lines->port_given[index] && listener->port == POP3S_PORT)
 			listener->tls = CONFIG_TLS_IMPLICIT;
 		else
-			listener->tls = config->certificate_count > 0 ? CONFIG_TLS_STLS : CONFIG_TLS_NONE;
+			listener->tls =
+			    config->certificate_count > 0 ? CONFIG_TLS_STLS : CONFIG_TLS_NONE;
 	}
 	if (!lines->port_given[index])
 		listener->port = listener->tls == CONFIG_TLS_IMPLICIT ? POP3S_PORT : POP3_PORT;
@@ -149,7 +158,10 @@ default_listeners(struct config *config)
 {
 	static const struct config_listener with_tls[2] = {
 		{ .title = "pop3", .address = "*", .port = POP3_PORT, .tls = CONFIG_TLS_STLS },
-		{ .title = "pop3s", .address = "*", .port = POP3S_PORT, .tls = CONFIG_TLS_IMPLICIT },
+		{ .title = "pop3s",
+		    .address = "*",
+		    .port = POP3S_PORT,
+		    .tls = CONFIG_TLS_IMPLICIT },
 	};
 	static const struct config_listener without_tls[2] = {
 		{ .title = "loopback", .address = "127.0.0.1", .port = POP3_PORT },
@@ -162,8 +174,8 @@ default_listeners(struct config *config)
 }
 
 static void
-check_certificates(const struct config *config, const struct section_lines *lines,
-    struct problems *problems)
+check_certificates(
+    const struct config *config, const struct section_lines *lines, struct problems *problems)
 {
 	for (uint32_t i = 0; i < config->certificate_count; i++) {
 		const struct config_certificate *certificate = &config->certificates[i];

@@ -38,7 +38,8 @@ read_text(const char *text, struct config *config, char *problems, size_t size)
 static const struct {
 	const char *text, *problems;
 } bad_files[] = {
-	{ "idle_timout = 700\n", ":1: unknown key `idle_timout`; did you mean `idle_timeout_seconds`?" },
+	{ "idle_timout = 700\n",
+	    ":1: unknown key `idle_timout`; did you mean `idle_timeout_seconds`?" },
 	{ "hostnam = a\nzzzzzz = 2\nmail_plaec = \"x\"\n",
 	    ":1: unknown key `hostnam`; did you mean `hostname`?\n"
 	    ":2: unknown key `zzzzzz`; restanted.conf(5) lists those there are\n"
@@ -55,9 +56,9 @@ static const struct {
 	{ "idle_timeout_seconds = 599\nlogin_timeout_seconds = 9\n",
 	    ":1: idle_timeout_seconds = 599 is out of range; it must be from 600 to 86400\n"
 	    ":2: login_timeout_seconds = 9 is out of range; it must be from 10 to 3600" },
-	{ "first_uid = 18446744073709551616\n",
-	    ":1: first_uid = `18446744073709551616` is not a number; write digits only, as in first_uid "
-	    "= 1000" },
+	{ "first_uid = 18446744073709551616\n", ":1: first_uid = `18446744073709551616` is not a "
+						"number; write digits only, as in first_uid "
+						"= 1000" },
 	{ "first_uid = 0\n", ":1: first_uid = 0 is out of range; it must be from 1 to 4294967294" },
 	{ "first_uid = 70000\n", ":1: first_uid is above last_uid: nobody could have mail" },
 	{ "apop = maybe\n", ":1: apop = `maybe` is neither yes nor no" },
@@ -65,10 +66,11 @@ static const struct {
 	    ":1: plaintext_logins = `local` is not known; it can be never, loopback or always" },
 	{ "sasl_mechanisms = \"PLAIN CRAM-MD5\"\n",
 	    ":1: sasl_mechanisms: `CRAM-MD5` is not known; there is PLAIN or LOGIN" },
-	{ "users_file = users\n", ":1: users_file = `users` is not an absolute path; begin it with /" },
-	{ "greeting = \"hello <x@y>\"\n",
-	    ":1: greeting must not hold < or > or begin with [; clients would read a timestamp or a "
-	    "response code" },
+	{ "users_file = users\n",
+	    ":1: users_file = `users` is not an absolute path; begin it with /" },
+	{ "greeting = \"hello <x@y>\"\n", ":1: greeting must not hold < or > or begin with [; "
+					  "clients would read a timestamp or a "
+					  "response code" },
 	{ "greeting = \"gr\xc3\xbc\xc3\x9f\"\n",
 	    ":1: greeting holds a character that is not printable ASCII" },
 	{ "hostname = \"mail_host\"\n",
@@ -77,14 +79,15 @@ static const struct {
 	    ":1: mail_place = `/srv/mail` names no kind of store; write maildir: before the path" },
 	{ "mail_place = maildir:mail/%u\n",
 	    ":1: mail_place: `mail/%u` is not an absolute path; begin it with / or %h" },
-	{ "mail_place = \"maildir:/srv/%d/%x\"\n",
-	    ":1: mail_place: `%x` stands for nothing; there is %u (user), %n (local part), %d (domain) "
-	    "and %h (home)" },
-	{ "mail_place = \"maildir:/srv/%\"\n",
-	    ":1: mail_place: `%` stands for nothing; there is %u (user), %n (local part), %d (domain) and "
-	    "%h (home)" },
+	{ "mail_place = \"maildir:/srv/%d/%x\"\n", ":1: mail_place: `%x` stands for nothing; there "
+						   "is %u (user), %n (local part), %d (domain) "
+						   "and %h (home)" },
+	{ "mail_place = \"maildir:/srv/%\"\n", ":1: mail_place: `%` stands for nothing; there is "
+					       "%u (user), %n (local part), %d (domain) and "
+					       "%h (home)" },
 	{ "apop = yes\n\napop = no\n", ":3: apop was set before, in line 1; keep one of them" },
-	{ "# one\n// two\n/* three\n four */ apop = 1\nmail_place = \"maildir:/a//#b\" # c\nlast = 2 // d\n",
+	{ "# one\n// two\n/* three\n four */ apop = 1\nmail_place = \"maildir:/a//#b\" # c\nlast = "
+	  "2 // d\n",
 	    ":4: apop = `1` is neither yes nor no\n:6: last = `2` is neither yes nor no" },
 	{ "apop\n", ":2: unexpected end" },
 	{ "apop yes\n", ":1: no = behind `apop`; write key = value" },
@@ -93,20 +96,24 @@ static const struct {
 	{ "listener a {\n port = 1110\n}\nlistener a {\n port = 1111\n}\n",
 	    ":4: there is a section with the title `a` already; give this one another" },
 	{ "}\n", ":1: unexpected closing brace" },
-	{ "listener a {\n port = 0\n}\n", ":2: port = 0 is out of range; it must be from 1 to 65535" },
+	{ "listener a {\n port = 0\n}\n",
+	    ":2: port = 0 is out of range; it must be from 1 to 65535" },
 	{ "listener a {\n address = mail.example.org\n}\n",
-	    ":3: listener `a`: address `mail.example.org` is not numeric; write it as in 192.0.2.1 or "
+	    ":3: listener `a`: address `mail.example.org` is not numeric; write it as in 192.0.2.1 "
+	    "or "
 	    "2001:db8::1, or * for all" },
-	{ "listener a {\n tls = implicit\n}\n",
-	    ":3: listener `a`: tls = implicit needs a certificate; add a section certificate with chain "
-	    "and key" },
+	{ "listener a {\n tls = implicit\n}\n", ":3: listener `a`: tls = implicit needs a "
+						"certificate; add a section certificate with chain "
+						"and key" },
 	{ "listener a { tls = ssl }\n",
 	    ":1: tls = `ssl` is not known; it can be none, stls or implicit" },
 	{ "listener a { port = 1110 }\nlistener b { address = 127.0.0.1\nport = 1110 }\n",
-	    ":3: listener `b`: port 1110 of that address is taken by listener `a`; give it another port "
+	    ":3: listener `b`: port 1110 of that address is taken by listener `a`; give it another "
+	    "port "
 	    "or leave it out" },
 	{ "listener a { address = ::1 }\nlistener b { address = 0:0::1 }\n",
-	    ":2: listener `b`: port 110 of that address is taken by listener `a`; give it another port or "
+	    ":2: listener `b`: port 110 of that address is taken by listener `a`; give it another "
+	    "port or "
 	    "leave it out" },
 	{ "certificate main {\n chain = /x\n}\n",
 	    ":3: certificate `main` has no key; name the PEM file with its private key" },
@@ -126,8 +133,8 @@ with_path(const char *lines, char *text, size_t size)
 	for (const char *p = lines; *p != '\0' && used < size;) {
 		int length = (int)strcspn(p, "\n");
 
-		used += (size_t)snprintf(text + used, size - used, "%s%s%.*s", used > 0 ? "\n" : "", path,
-		    length, p);
+		used += (size_t)snprintf(
+		    text + used, size - used, "%s%s%.*s", used > 0 ? "\n" : "", path, length, p);
 		p += length + (p[length] == '\n');
 	}
 }
@@ -143,7 +150,8 @@ test_bad_files(void **state)
 	for (size_t i = 0; i < sizeof(bad_files) / sizeof(bad_files[0]); i++) {
 		config = before;
 		with_path(bad_files[i].problems, expected, sizeof(expected));
-		assert_int_equal(read_text(bad_files[i].text, &config, problems, sizeof(problems)), -1);
+		assert_int_equal(
+		    read_text(bad_files[i].text, &config, problems, sizeof(problems)), -1);
 		/* The sentence for a file that ends too early is libconfuse's. */
 		if (strstr(expected, "unexpected end") != NULL)
 			assert_non_null(strstr(problems, "premature end of file"));
@@ -160,8 +168,8 @@ test_missing_file(void **state)
 	char problems[256];
 
 	(void)state;
-	assert_int_equal(config_read(&config, "/nonexistent/restanted.conf", problems, sizeof(problems)),
-	    -1);
+	assert_int_equal(
+	    config_read(&config, "/nonexistent/restanted.conf", problems, sizeof(problems)), -1);
 	assert_string_equal(problems, "/nonexistent/restanted.conf: No such file or directory");
 }
 
@@ -179,7 +187,8 @@ static const struct listener_case {
 	{ "listener a { }\n" CERTIFICATE, 1, { { "*", 110, CONFIG_TLS_STLS } } },
 	{ "listener a { port = 995 }\n" CERTIFICATE, 1, { { "*", 995, CONFIG_TLS_IMPLICIT } } },
 	{ "listener a { tls = implicit }\n" CERTIFICATE, 1, { { "*", 995, CONFIG_TLS_IMPLICIT } } },
-	{ "listener a { port = 995\ntls = stls }\n" CERTIFICATE, 1, { { "*", 995, CONFIG_TLS_STLS } } },
+	{ "listener a { port = 995\ntls = stls }\n" CERTIFICATE, 1,
+	    { { "*", 995, CONFIG_TLS_STLS } } },
 	{ "listener a { tls = none\naddress = 127.0.0.1 }\nlistener b { address = \"::1\" }\n", 2,
 	    { { "127.0.0.1", 110, CONFIG_TLS_NONE }, { "::1", 110, CONFIG_TLS_NONE } } },
 };
@@ -256,7 +265,8 @@ test_round_trip(void **state)
 	config_defaults(&first);
 	for (const struct config_key *key = config_keys; key->name != NULL; key++, rows++) {
 		config_value(&first, key, value, sizeof(value));
-		used += (size_t)snprintf(file + used, sizeof(file) - used, "%s = %s\n", key->name, value);
+		used += (size_t)snprintf(
+		    file + used, sizeof(file) - used, "%s = %s\n", key->name, value);
 		assert_true(strlen(key->help) > 10);
 	}
 	assert_true(rows <= CONFIG_KEYS_MAX);
@@ -272,13 +282,14 @@ static void
 test_choices(void **state)
 {
 	(void)state;
-	assert_string_equal(key_find(config_listener_keys, "tls")->choices[CONFIG_TLS_IMPLICIT],
-	    "implicit");
+	assert_string_equal(
+	    key_find(config_listener_keys, "tls")->choices[CONFIG_TLS_IMPLICIT], "implicit");
 	assert_string_equal(key_find(config_keys, "log")->choices[CONFIG_LOG_SYSLOG], "syslog");
 	assert_string_equal(key_find(config_keys, "log_level")->choices[LOG_LEVEL_DEBUG], "debug");
 	assert_string_equal(
 	    key_find(config_keys, "plaintext_logins")->choices[CONFIG_PLAINTEXT_ALWAYS], "always");
-	assert_string_equal(key_find(config_listener_keys, "protocol")->choices[CONFIG_POP3], "pop3");
+	assert_string_equal(
+	    key_find(config_listener_keys, "protocol")->choices[CONFIG_POP3], "pop3");
 }
 
 static void

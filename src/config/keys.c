@@ -2,9 +2,11 @@
 
 #include "config/config.h"
 
-#define TOP(field)         offsetof(struct config, field), sizeof(((struct config *)0)->field)
-#define LISTENER(field)    offsetof(struct config_listener, field), sizeof(((struct config_listener *)0)->field)
-#define CERTIFICATE(field) offsetof(struct config_certificate, field), sizeof(((struct config_certificate *)0)->field)
+#define TOP(field) offsetof(struct config, field), sizeof(((struct config *)0)->field)
+#define LISTENER(field)                                                                            \
+	offsetof(struct config_listener, field), sizeof(((struct config_listener *)0)->field)
+#define CERTIFICATE(field)                                                                         \
+	offsetof(struct config_certificate, field), sizeof(((struct config_certificate *)0)->field)
 
 #define DAY  86400
 #define MANY 1000000
@@ -16,7 +18,8 @@ static const char *const protocol_words[] = { "pop3", NULL };
 static const char *const tls_words[] = { "none", "stls", "implicit", NULL };
 static const char *const mechanism_words[] = { "PLAIN", "LOGIN", NULL };
 
-/* clang-format off: a row reads better on its lines. */
+/* A row reads better on its lines. */
+/* clang-format off */
 const struct config_key config_keys[] = {
 	{ "hostname", CONFIG_TEXT, TOP(hostname), "", 0, 0, NULL,
 	  "this host's name in the greeting and the log; empty: the host's own" },

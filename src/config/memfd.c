@@ -36,7 +36,8 @@ config_from_memfd(struct config *config, int memfd, struct error *error)
 	if (fstat(memfd, &status) < 0)
 		return error_errno(error, ERROR_PERMANENT, "the settings");
 	if (status.st_size != (off_t)sizeof(*config) ||
-	    pread(memfd, &magic, sizeof(magic), 0) != (ssize_t)sizeof(magic) || magic != CONFIG_MAGIC)
+	    pread(memfd, &magic, sizeof(magic), 0) != (ssize_t)sizeof(magic) ||
+	    magic != CONFIG_MAGIC)
 		return error_set(error, ERROR_PERMANENT, "%s", refusal);
 	if (pread(memfd, config, sizeof(*config), 0) != (ssize_t)sizeof(*config))
 		return error_set(error, ERROR_TEMPORARY, "the settings cannot be read");

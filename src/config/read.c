@@ -21,19 +21,19 @@
 static struct reading {
 	struct config config;
 	struct section_lines lines;
-	struct problems problems;	/* of this pass */
-	struct problems unknown;	/* of all passes */
+	struct problems problems; /* of this pass */
+	struct problems unknown;  /* of all passes */
 	char unknown_names[UNKNOWN_MAX][64];
 	size_t unknown_count;
-	bool again;			/* the pass ended at a key that is declared next time */
-	bool complete;			/* it came to the end of the file */
+	bool again;    /* the pass ended at a key that is declared next time */
+	bool complete; /* it came to the end of the file */
 
 	/* The section that is being read. */
 	union {
 		struct config_listener listener;
 		struct config_certificate certificate;
 	} section;
-	int section_lines[8];		/* by row of its keys */
+	int section_lines[8]; /* by row of its keys */
 } reading;
 
 static const struct config_section {
@@ -93,8 +93,8 @@ unknown_report(const cfg_t *cfg, const char *name)
 		problem_add(&reading.unknown, cfg->line,
 		    "key `%s` does not belong in a section %s; put it outside", name, cfg->name);
 	else if (meant != NULL)
-		problem_add(&reading.unknown, cfg->line, "unknown key `%s`; did you mean `%s`?", name,
-		    meant);
+		problem_add(&reading.unknown, cfg->line, "unknown key `%s`; did you mean `%s`?",
+		    name, meant);
 	else
 		problem_add(&reading.unknown, cfg->line,
 		    "unknown key `%s`; restanted.conf(5) lists those there are", name);
@@ -104,7 +104,8 @@ static void
 unknown_found(cfg_t *cfg, const char *name)
 {
 	unknown_report(cfg, name);
-	if (reading.unknown_count == UNKNOWN_MAX || strlen(name) >= sizeof(reading.unknown_names[0]))
+	if (reading.unknown_count == UNKNOWN_MAX ||
+	    strlen(name) >= sizeof(reading.unknown_names[0]))
 		return;
 	strcpy(reading.unknown_names[reading.unknown_count++], name);
 	reading.again = true;
@@ -115,12 +116,14 @@ static const struct {
 	const char *format, *before, *after;
 } complaints[] = {
 	{ "missing equal sign after option '%s'", "no = behind `", "`; write key = value" },
-	{ "missing title for section '%s'", "section `", "` has no title; write a name before the {" },
+	{ "missing title for section '%s'", "section `",
+	    "` has no title; write a name before the {" },
 	{ "missing opening brace for section '%s'", "no { behind the title of section `",
 	    "`; put its keys between { and }" },
 	{ "found duplicate title '%s'", "there is a section with the title `",
 	    "` already; give this one another" },
-	{ "unexpected token '%s'", "unexpected `", "`; a line is key = value, or begins or ends a section" },
+	{ "unexpected token '%s'", "unexpected `",
+	    "`; a line is key = value, or begins or ends a section" },
 };
 
 static void
@@ -140,8 +143,8 @@ complain(cfg_t *cfg, const char *format, va_list arguments)
 		name = va_arg(arguments, const char *);
 		/* A section that is not known looks like a key without a value; it was reported. */
 		if (i > 0 || !is_unknown(name))
-			problem_add(&reading.problems, cfg->line, "%s%s%s", complaints[i].before, name,
-			    complaints[i].after);
+			problem_add(&reading.problems, cfg->line, "%s%s%s", complaints[i].before,
+			    name, complaints[i].after);
 		return;
 	}
 	vsnprintf(text, sizeof(text), format, arguments);
@@ -156,8 +159,8 @@ take_value(cfg_t *cfg, cfg_opt_t *option, void *base, const struct config_key ke
 	const struct config_key *key = key_find(keys, cfg_opt_name(option));
 
 	if (*line_before != 0)
-		problem_add(&reading.problems, cfg->line, "%s was set before, in line %u; keep one of them",
-		    key->name, *line_before);
+		problem_add(&reading.problems, cfg->line,
+		    "%s was set before, in line %u; keep one of them", key->name, *line_before);
 	*line_before = (uint32_t)cfg->line;
 	value_parse(base, key, cfg_opt_getstr(option), cfg->line, &reading.problems);
 }
@@ -202,13 +205,13 @@ title_copy(cfg_t *cfg, cfg_opt_t *option, char *title, size_t size, uint32_t cou
 	const char *given = cfg_title(cfg_opt_getnsec(option, cfg_opt_size(option) - 1));
 
 	if (count == max) {
-		problem_add(&reading.problems, cfg->line, "more than %u sections %s; leave some out", max,
-		    cfg_opt_name(option));
+		problem_add(&reading.problems, cfg->line,
+		    "more than %u sections %s; leave some out", max, cfg_opt_name(option));
 		return false;
 	}
 	if (strlen(given) >= size) {
-		problem_add(&reading.problems, cfg->line, "the title of this section %s is too long",
-		    cfg_opt_name(option));
+		problem_add(&reading.problems, cfg->line,
+		    "the title of this section %s is too long", cfg_opt_name(option));
 		return false;
 	}
 	strcpy(title, given);
@@ -227,9 +230,11 @@ listener_seen(cfg_t *cfg, cfg_opt_t *option)
 			strcpy(listener->address, config_listener_keys[0].fallback);
 		reading.lines.listeners[*count] = cfg->line;
 		reading.lines.port_given[*count] =
-		    reading.section_lines[key_find(config_listener_keys, "port") - config_listener_keys] != 0;
+		    reading.section_lines[key_find(config_listener_keys, "port") -
+					  config_listener_keys] != 0;
 		reading.lines.tls_given[*count] =
-		    reading.section_lines[key_find(config_listener_keys, "tls") - config_listener_keys] != 0;
+		    reading.section_lines[key_find(config_listener_keys, "tls") -
+					  config_listener_keys] != 0;
 		reading.config.listeners[(*count)++] = *listener;
 	}
 	section_reset();
@@ -261,7 +266,8 @@ declare(cfg_opt_t options[KEYS_MAX + 3], const struct config_key keys[])
 		options[count++] = (cfg_opt_t)CFG_STR(key->name, NULL, CFGF_NODEFAULT);
 	for (size_t i = 0; i < reading.unknown_count; i++)
 		if (key_find(keys, reading.unknown_names[i]) == NULL)
-			options[count++] = (cfg_opt_t)CFG_STR(reading.unknown_names[i], NULL, CFGF_NODEFAULT);
+			options[count++] =
+			    (cfg_opt_t)CFG_STR(reading.unknown_names[i], NULL, CFGF_NODEFAULT);
 	options[count] = (cfg_opt_t)CFG_END();
 	return count;
 }
@@ -315,7 +321,8 @@ pass(const char *text)
 		return;
 	}
 	reading.complete = cfg_parse_buf(cfg, text) == CFG_SUCCESS;
-	if (!reading.complete && !reading.again && reading.problems.count + reading.unknown.count == 0)
+	if (!reading.complete && !reading.again &&
+	    reading.problems.count + reading.unknown.count == 0)
 		problem_add(&reading.problems, 0, "it cannot be understood");
 	cfg_free(cfg);
 }
@@ -341,23 +348,9 @@ problems_write(struct problems *all, const char *path, char *text, size_t size)
 
 		if (problem->line > 0)
 			snprintf(line, sizeof(line), ":%d", problem->line);
-		used += (size_t)snprintf(text + used, size - used, "%s%s%s: %s", i == 0 ? "" : "\n", path,
-		    line, problem->text);
+		used += (size_t)snprintf(text + used, size - used, "%s%s%s: %s", i == 0 ? "" : "\n",
+		    path, line, problem->text);
 	}
-}
-
-void
-config_defaults(struct config *config)
-{
-	struct problems none = { .count = 0 };
-
-	memset(config, 0, sizeof(*config));
-	config->magic = CONFIG_MAGIC;
-	for (const struct config_key *key = config_keys; key->name != NULL; key++)
-		value_parse(config, key, key->fallback, 0, &none);
-	if (gethostname(config->hostname, sizeof(config->hostname) - 1) < 0)
-		strcpy(config->hostname, "localhost");
-	config_check(config, &(struct section_lines){ .listeners = { 0 } }, &none);
 }
 
 int

@@ -33,7 +33,8 @@ distance(const char *text, const char *name)
 		for (size_t j = 1; j <= length; j++) {
 			size_t above = row[j];
 
-			row[j] = least(above + 1, row[j - 1] + 1, diagonal + (text[i] != name[j - 1]));
+			row[j] =
+			    least(above + 1, row[j - 1] + 1, diagonal + (text[i] != name[j - 1]));
 			diagonal = above;
 		}
 	}

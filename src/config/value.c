@@ -59,20 +59,21 @@ number_store(void *base, const struct config_key *key, uint64_t number)
 }
 
 static bool
-number_accept(void *base, const struct config_key *key, const char *text, int line,
-    struct problems *problems)
+number_accept(
+    void *base, const struct config_key *key, const char *text, int line, struct problems *problems)
 {
 	uint64_t number;
 
 	if (!number_parse(text, &number)) {
-		problem_add(problems, line, "%s = `%s` is not a number; write digits only, as in %s = %s",
-		    key->name, text, key->name, key->fallback);
+		problem_add(problems, line,
+		    "%s = `%s` is not a number; write digits only, as in %s = %s", key->name, text,
+		    key->name, key->fallback);
 		return false;
 	}
 	if (number < key->minimum || number > key->maximum) {
 		problem_add(problems, line,
-		    "%s = %" PRIu64 " is out of range; it must be from %" PRIu64 " to %" PRIu64, key->name,
-		    number, key->minimum, key->maximum);
+		    "%s = %" PRIu64 " is out of range; it must be from %" PRIu64 " to %" PRIu64,
+		    key->name, number, key->minimum, key->maximum);
 		return false;
 	}
 	number_store(base, key, number);
@@ -80,8 +81,8 @@ number_accept(void *base, const struct config_key *key, const char *text, int li
 }
 
 static bool
-boolean_accept(void *base, const struct config_key *key, const char *text, int line,
-    struct problems *problems)
+boolean_accept(
+    void *base, const struct config_key *key, const char *text, int line, struct problems *problems)
 {
 	static const char *const words[] = { "no", "yes", "false", "true", "off", "on", NULL };
 
@@ -103,15 +104,15 @@ words_list(const char *const words[], char *text, size_t size)
 	text[0] = '\0';
 	for (size_t i = 0; words[i] != NULL && used < size; i++)
 		used += (size_t)snprintf(text + used, size - used, "%s%s",
-		    i == 0			? ""
-			: words[i + 1] == NULL ? " or "
-					       : ", ",
+		    i == 0                 ? ""
+		    : words[i + 1] == NULL ? " or "
+					   : ", ",
 		    words[i]);
 }
 
 static bool
-choice_accept(void *base, const struct config_key *key, const char *text, int line,
-    struct problems *problems)
+choice_accept(
+    void *base, const struct config_key *key, const char *text, int line, struct problems *problems)
 {
 	char words[128];
 
@@ -146,7 +147,8 @@ words_are_known(const struct config_key *key, const char *text, int line, struct
 	char *rest = NULL;
 
 	snprintf(copy, sizeof(copy), "%s", text);
-	for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+	for (char *word = strtok_r(copy, " ", &rest); word != NULL;
+	     word = strtok_r(NULL, " ", &rest)) {
 		size_t i = 0;
 
 		while (key->choices[i] != NULL && strcmp(key->choices[i], word) != 0)
@@ -154,15 +156,16 @@ words_are_known(const struct config_key *key, const char *text, int line, struct
 		if (key->choices[i] != NULL)
 			continue;
 		words_list(key->choices, words, sizeof(words));
-		problem_add(problems, line, "%s: `%s` is not known; there is %s", key->name, word, words);
+		problem_add(
+		    problems, line, "%s: `%s` is not known; there is %s", key->name, word, words);
 		return false;
 	}
 	return true;
 }
 
 static bool
-text_accept(void *base, const struct config_key *key, const char *text, int line,
-    struct problems *problems)
+text_accept(
+    void *base, const struct config_key *key, const char *text, int line, struct problems *problems)
 {
 	size_t length = strlen(text);
 
@@ -172,13 +175,13 @@ text_accept(void *base, const struct config_key *key, const char *text, int line
 		return false;
 	}
 	if (!text_is_clean(key, text)) {
-		problem_add(problems, line, "%s holds a character that is not printable%s", key->name,
-		    key->type == CONFIG_PATH ? "" : " ASCII");
+		problem_add(problems, line, "%s holds a character that is not printable%s",
+		    key->name, key->type == CONFIG_PATH ? "" : " ASCII");
 		return false;
 	}
 	if (key->type == CONFIG_PATH && text[0] != '/') {
-		problem_add(problems, line, "%s = `%s` is not an absolute path; begin it with /", key->name,
-		    text);
+		problem_add(problems, line, "%s = `%s` is not an absolute path; begin it with /",
+		    key->name, text);
 		return false;
 	}
 	if (key->choices != NULL && !words_are_known(key, text, line, problems))
@@ -189,11 +192,11 @@ text_accept(void *base, const struct config_key *key, const char *text, int line
 }
 
 bool
-value_parse(void *base, const struct config_key *key, const char *text, int line,
-    struct problems *problems)
+value_parse(
+    void *base, const struct config_key *key, const char *text, int line, struct problems *problems)
 {
-	static bool (*const accept[])(void *, const struct config_key *, const char *, int,
-	    struct problems *) = {
+	static bool (*const accept[])(
+	    void *, const struct config_key *, const char *, int, struct problems *) = {
 		[CONFIG_TEXT] = text_accept,
 		[CONFIG_NUMBER] = number_accept,
 		[CONFIG_BOOLEAN] = boolean_accept,

@@ -86,7 +86,7 @@ address_equal(const struct address *a, const struct address *b)
 	if (a->socket.ss_family == AF_INET)
 		return a4->sin_port == b4->sin_port && a4->sin_addr.s_addr == b4->sin_addr.s_addr;
 	return a->socket.ss_family == AF_INET6 && a6->sin6_port == b6->sin6_port &&
-	    memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
+	       memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
 }
 
 bool
@@ -98,6 +98,7 @@ address_serves(const struct address *have, bool dual, const struct address *want
 	if (address_equal(have, wanted))
 		return true;
 	return dual && have->socket.ss_family == AF_INET6 && wanted->socket.ss_family == AF_INET &&
-	    memcmp(&have6->sin6_addr, &in6addr_any, sizeof(in6addr_any)) == 0 &&
-	    wanted4->sin_addr.s_addr == htonl(INADDR_ANY) && have6->sin6_port == wanted4->sin_port;
+	       memcmp(&have6->sin6_addr, &in6addr_any, sizeof(in6addr_any)) == 0 &&
+	       wanted4->sin_addr.s_addr == htonl(INADDR_ANY) &&
+	       have6->sin6_port == wanted4->sin_port;
 }

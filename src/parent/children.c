@@ -93,7 +93,8 @@ child_down(struct parent *parent, struct child *child, bool failed)
 	if (child->role == IPC_MAILDROP) {
 		child->wanted = false;
 		if (starting)
-			maildrop_failed(parent, child, "restante-maildrop did not start; see the log");
+			maildrop_failed(
+			    parent, child, "restante-maildrop did not start; see the log");
 		child->gone = !failed || child->retired;
 	} else {
 		child->gone = !child->wanted;
@@ -153,7 +154,7 @@ login_count(const struct config *config)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t count = config->login_processes != 0 ? (size_t)config->login_processes
-	    : cores > 0				    ? (size_t)cores
+		       : cores > 0                  ? (size_t)cores
 						    : 1;
 
 	return count < LOGINS_MAX ? count : LOGINS_MAX;
@@ -205,8 +206,10 @@ child_ended(struct parent *parent, struct child *child, int status)
 		    LOG_NUMBER("pid", pid));
 	else
 		LOG(LOG_LEVEL_ERROR, "child-died", LOG_TEXT("process", program_name(child->role)),
-		    LOG_NUMBER("pid", pid), LOG_NUMBER("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
-		    LOG_TEXT("signal", WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : "none"),
+		    LOG_NUMBER("pid", pid),
+		    LOG_NUMBER("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
+		    LOG_TEXT(
+			"signal", WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : "none"),
 		    LOG_NUMBER("restart_milliseconds",
 			child->wanted ? child->retry_at - clock_milliseconds() : 0));
 }
@@ -254,8 +257,8 @@ static uint64_t
 child_due(struct parent *parent, struct child *child, uint64_t now)
 {
 	if (child->kill_at <= now) {
-		LOG(LOG_LEVEL_WARNING, "child-killed", LOG_TEXT("process", program_name(child->role)),
-		    LOG_NUMBER("pid", child->pid));
+		LOG(LOG_LEVEL_WARNING, "child-killed",
+		    LOG_TEXT("process", program_name(child->role)), LOG_NUMBER("pid", child->pid));
 		kill(child->pid, SIGKILL);
 		child->kill_at = NEVER;
 	}

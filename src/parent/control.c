@@ -26,7 +26,8 @@ control_address(const struct parent *parent, struct sockaddr_un *address, struct
 	length = snprintf(address->sun_path, sizeof(address->sun_path), "%s/control",
 	    parent->config.run_directory);
 	if (length >= (int)sizeof(address->sun_path))
-		return error_set(error, ERROR_PERMANENT, "run_directory is longer than a socket's path may be");
+		return error_set(
+		    error, ERROR_PERMANENT, "run_directory is longer than a socket's path may be");
 	return 0;
 }
 
@@ -35,8 +36,8 @@ static int
 remove_stale(int descriptor, const struct sockaddr_un *address, struct error *error)
 {
 	if (connect(descriptor, (const struct sockaddr *)address, sizeof(*address)) == 0)
-		return error_set(error, ERROR_PERMANENT, "another restanted is running: it answers at %s",
-		    address->sun_path);
+		return error_set(error, ERROR_PERMANENT,
+		    "another restanted is running: it answers at %s", address->sun_path);
 	if (errno == ECONNREFUSED && unlink(address->sun_path) < 0)
 		return error_errno(error, ERROR_PERMANENT, "%s", address->sun_path);
 	return 0;
@@ -52,7 +53,8 @@ control_open(struct parent *parent, struct error *error)
 	if (control_address(parent, &address, error) < 0)
 		return -1;
 	if (mkdir(parent->config.run_directory, 0755) < 0 && errno != EEXIST)
-		return error_errno(error, ERROR_PERMANENT, "run_directory %s", parent->config.run_directory);
+		return error_errno(
+		    error, ERROR_PERMANENT, "run_directory %s", parent->config.run_directory);
 	descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (descriptor < 0)
 		return error_errno(error, ERROR_TEMPORARY, "control socket");
@@ -163,8 +165,8 @@ ask_kick(struct parent *parent, struct ctl *ctl, const union ipc_body *body)
 	report_begin(parent, ctl, IPC_KICK, &kick);
 }
 
-static void (*const handlers[IPC_TYPE_COUNT])(struct parent *, struct ctl *,
-    const union ipc_body *) = {
+static void (*const handlers[IPC_TYPE_COUNT])(
+    struct parent *, struct ctl *, const union ipc_body *) = {
 	[IPC_CTL_RELOAD] = ask_reload,
 	[IPC_CTL_REPORT] = ask_report,
 	[IPC_CTL_KICK] = ask_kick,

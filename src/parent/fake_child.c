@@ -2,8 +2,9 @@
  * Plays restante-login, restante-auth or restante-maildrop, by the name it is called: just enough
  * to see what the parent does. The fake login obeys one line of each client:
  *
- *	who			answers "PID SLOT GENERATION"
- *	start UID GID ROOT	has auth ask for that maildrop process; "granted PID" or "refused KIND"
+ *	who			answers "PID SLOT GENERATION UID"
+ *	start UID GID ROOT	has auth ask for that maildrop process, unless the parent has told of it
+ *				unasked; "granted PID UID" or "refused KIND"
  */
 
 #include <errno.h>
@@ -25,13 +26,15 @@ static struct fake {
 	enum ipc_role role;
 	bool check, ready;
 	struct config config;
-	struct ipc_channel control, peers[MAX];	/* by slot for auth; else [0] is auth */
+	struct ipc_channel control, peers[MAX]; /* by slot for auth; else [0] is auth */
 	int listening[MAX];
 	size_t listening_count;
 	uint32_t generation, next_generation, slot;
-	int client;		/* the one that waits for auth */
+	int client; /* the one that waits for auth */
 	struct ipc_start wanted;
 	uint32_t wanted_slot;
+	struct ipc_started known; /* the maildrop that the parent told of unasked */
+	struct ipc_channel known_channel;
 } fake = { .client = -1 };
 
 static void
@@ -99,24 +102,38 @@ listener(const struct ipc_message *message)
 	fake.listening[fake.listening_count++] = fcntl(message->descriptor, F_DUPFD_CLOEXEC, 10);
 }
 
+/* The ring is closed: one end to the maildrop, one to the login that asked. */
 static void
-started(const struct ipc_message *message)
+open_maildrop(struct ipc_channel *maildrop)
 {
 	struct ipc_granted granted = { .session = 1, .user = "fake", .method = "PASS" };
 	struct ipc_open open = { .session = 1, .user = "fake", .place = "maildir:/nowhere" };
-	struct ipc_channel maildrop;
 	int ends[2];
 
-	if (message->body.started.uid != fake.wanted.uid || fake.wanted_slot == MAX ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return;
-	channel_open(&maildrop, fcntl(message->descriptor, F_DUPFD_CLOEXEC, 10), IPC_AUTH, IPC_MAILDROP);
-	say(&maildrop, IPC_OPEN, &open, ends[0]);
+	say(maildrop, IPC_OPEN, &open, ends[0]);
 	say(&fake.peers[fake.wanted_slot], IPC_GRANTED, &granted, ends[1]);
 	fake.wanted_slot = MAX;
-	channel_close(&maildrop);
 	close(ends[0]);
 	close(ends[1]);
+}
+
+static void
+started(const struct ipc_message *message)
+{
+	struct ipc_channel maildrop;
+
+	channel_open(
+	    &maildrop, fcntl(message->descriptor, F_DUPFD_CLOEXEC, 10), IPC_AUTH, IPC_MAILDROP);
+	if (fake.wanted_slot == MAX) {
+		channel_close(&fake.known_channel);
+		fake.known_channel = maildrop;
+		fake.known = message->body.started;
+		return;
+	}
+	open_maildrop(&maildrop);
+	channel_close(&maildrop);
 }
 
 static void
@@ -153,8 +170,8 @@ hear_parent(struct ipc_message *message)
 		fake.slot = message->body.channel.slot;
 		channel_close(&fake.peers[slot]);
 		answer_client("auth has gone\n");
-		channel_open(&fake.peers[slot], fcntl(message->descriptor, F_DUPFD_CLOEXEC, 10), fake.role,
-		    (enum ipc_role)message->body.channel.role);
+		channel_open(&fake.peers[slot], fcntl(message->descriptor, F_DUPFD_CLOEXEC, 10),
+		    fake.role, (enum ipc_role)message->body.channel.role);
 		break;
 	case IPC_STARTED:
 		started(message);
@@ -184,10 +201,15 @@ hear_peer(uint32_t slot, struct ipc_message *message)
 		fake.wanted_slot = slot;
 		sscanf(message->body.check.user, "%u %u %200s", &fake.wanted.uid, &fake.wanted.gid,
 		    fake.wanted.root);
-		say(&fake.control, IPC_START, &fake.wanted, -1);
+		if (fake.known_channel.descriptor >= 0 && fake.known.uid == fake.wanted.uid &&
+		    strcmp(fake.known.root, fake.wanted.root) == 0)
+			open_maildrop(&fake.known_channel);
+		else
+			say(&fake.control, IPC_START, &fake.wanted, -1);
 	}
 	if (message->type == IPC_REFUSED) {
-		snprintf(text, sizeof(text), "refused %s\n", error_kind_name(message->body.refused.kind));
+		snprintf(text, sizeof(text), "refused %s\n",
+		    error_kind_name(message->body.refused.kind));
 		answer_client(text);
 	}
 	/* The maildrop has said its pid on what auth made. */
@@ -198,7 +220,7 @@ hear_peer(uint32_t slot, struct ipc_message *message)
 		answer_client(text);
 	}
 	if (message->type == IPC_OPEN)
-		dprintf(message->descriptor, "granted %d\n", (int)getpid());
+		dprintf(message->descriptor, "granted %d %u\n", (int)getpid(), getuid());
 }
 
 static void
@@ -217,7 +239,8 @@ accept_client(int listening)
 	answer_client("busy\n");
 	fake.client = client;
 	if (strncmp(line, "start ", 6) != 0) {
-		snprintf(answer, sizeof(answer), "%d %u %u\n", (int)getpid(), fake.slot, fake.generation);
+		snprintf(answer, sizeof(answer), "%d %u %u %u\n", (int)getpid(), fake.slot,
+		    fake.generation, getuid());
 		answer_client(answer);
 	} else if (fake.peers[0].descriptor < 0) {
 		answer_client("no auth\n");
@@ -234,7 +257,8 @@ hear(struct ipc_channel *channel, uint32_t slot)
 	struct error error;
 	int status;
 
-	while (channel->descriptor >= 0 && (status = channel_receive(channel, &message, &error)) != 0) {
+	while (channel->descriptor >= 0 &&
+	       (status = channel_receive(channel, &message, &error)) != 0) {
 		if (status < 0) {
 			channel_close(channel);
 			if (channel == &fake.control)
@@ -262,28 +286,34 @@ turn(void)
 	for (size_t i = 0; i < MAX; i++) {
 		polled[1 + i] = (struct pollfd){ .fd = fake.peers[i].descriptor, .events = POLLIN };
 		polled[1 + MAX + i] = (struct pollfd){
-			.fd = i < fake.listening_count && fake.ready ? fake.listening[i] : -1, .events = POLLIN };
+			.fd = i < fake.listening_count && fake.ready ? fake.listening[i] : -1,
+			.events = POLLIN
+		};
 	}
 	if (poll(polled, 1 + 2 * MAX, -1) < 0)
 		exit(5);
+	/* Channels come before the clients that need them. */
+	if (polled[0].revents) {
+		hear(&fake.control, 0);
+		return;
+	}
 	for (uint32_t i = 0; i < MAX; i++) {
 		if (polled[1 + i].revents)
 			hear(&fake.peers[i], i);
 		if (polled[1 + MAX + i].revents)
 			accept_client(polled[1 + MAX + i].fd);
 	}
-	if (polled[0].revents)
-		hear(&fake.control, 0);
 }
 
 int
 main(int argc, char **argv)
 {
 	fake.check = argc > 1 && strcmp(argv[1], "--check") == 0;
-	fake.role = strstr(argv[0], "auth") != NULL ? IPC_AUTH
-	    : strstr(argv[0], "maildrop") != NULL   ? IPC_MAILDROP
-						    : IPC_LOGIN;
+	fake.role = strstr(argv[0], "auth") != NULL       ? IPC_AUTH
+		    : strstr(argv[0], "maildrop") != NULL ? IPC_MAILDROP
+							  : IPC_LOGIN;
 	fake.wanted_slot = MAX;
+	fake.known_channel.descriptor = -1;
 	for (size_t i = 0; i < MAX; i++)
 		fake.peers[i].descriptor = -1;
 	/* What is promised to a child: these four descriptors and no more. */

@@ -26,8 +26,10 @@ announce(struct parent *parent)
 		return;
 	parent->announced = true;
 	for (size_t i = 0; i < parent->listeners.count; i++)
-		LOG(LOG_LEVEL_INFO, "listening", LOG_TEXT("address", parent->listeners.list[i].text),
-		    LOG_TEXT("tls", config_listener_keys[3].choices[parent->listeners.list[i].tls]));
+		LOG(LOG_LEVEL_INFO, "listening",
+		    LOG_TEXT("address", parent->listeners.list[i].text),
+		    LOG_TEXT(
+			"tls", config_listener_keys[3].choices[parent->listeners.list[i].tls]));
 	LOG(LOG_LEVEL_INFO, "ready", LOG_NUMBER("login_processes", login_count(&parent->config)));
 	notify("READY=1\nSTATUS=serving");
 }
@@ -65,8 +67,8 @@ hear_report_end(struct parent *parent, struct child *child, const union ipc_body
 	report_end(parent, child, &body->report_end);
 }
 
-static void (*const handlers[IPC_TYPE_COUNT])(struct parent *, struct child *,
-    const union ipc_body *) = {
+static void (*const handlers[IPC_TYPE_COUNT])(
+    struct parent *, struct child *, const union ipc_body *) = {
 	[IPC_READY] = hear_ready,
 	[IPC_START] = hear_start,
 	[IPC_ROW] = hear_row,

@@ -21,14 +21,15 @@ identity_find(struct identity *identity, const char *key, const char *name, stru
 	entry = numeric ? getpwuid((uid_t)number) : getpwnam(name);
 	if (entry == NULL && !numeric)
 		return error_set(error, ERROR_PERMANENT,
-		    "%s = `%s`: there is no such user; create it (useradd --system --no-create-home "
+		    "%s = `%s`: there is no such user; create it (useradd --system "
+		    "--no-create-home "
 		    "--shell /usr/sbin/nologin %s) or name another",
 		    key, name, name);
 	identity->uid = entry != NULL ? entry->pw_uid : (uid_t)number;
 	identity->gid = entry != NULL ? entry->pw_gid : (gid_t)number;
 	if (identity->uid == 0)
-		return error_set(error, ERROR_PERMANENT, "%s = `%s` is root; name a user without rights",
-		    key, name);
+		return error_set(error, ERROR_PERMANENT,
+		    "%s = `%s` is root; name a user without rights", key, name);
 	return 0;
 }
 
@@ -49,7 +50,8 @@ uid_problem(const struct config *config, uint32_t self, uint32_t uid, uint32_t g
 {
 	/* Without root's rights there is one uid only, whoever that is. */
 	if (self != 0)
-		return uid == self ? NULL : "the server runs as another uid and cannot become this one";
+		return uid == self ? NULL
+				   : "the server runs as another uid and cannot become this one";
 	if (uid == 0 || gid == 0)
 		return "root has no mail here";
 	if (uid == NOBODY || uid == UINT32_MAX || gid == UINT32_MAX)

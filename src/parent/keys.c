@@ -22,8 +22,8 @@
 #define SEALS        (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 _Static_assert(sizeof(((struct ipc_keys_header *)0)->pairs) /
-			sizeof(((struct ipc_keys_header *)0)->pairs[0]) ==
-		CONFIG_CERTIFICATES_MAX,
+		       sizeof(((struct ipc_keys_header *)0)->pairs[0]) ==
+		   CONFIG_CERTIFICATES_MAX,
     "every certificate has its row");
 
 /* Appends the file to the memfd. */
@@ -45,7 +45,8 @@ copy_pem(int memfd, const char *path, uint32_t *size, struct error *error)
 	close(descriptor);
 	if (length < 0)
 		return error_errno(error, ERROR_PERMANENT, "%s", path);
-	if (length == 0 || length > PEM_SIZE_MAX || memmem(pem, (size_t)length, "-----BEGIN", 10) == NULL) {
+	if (length == 0 || length > PEM_SIZE_MAX ||
+	    memmem(pem, (size_t)length, "-----BEGIN", 10) == NULL) {
 		secret_wipe(pem, (size_t)length);
 		return error_set(error, ERROR_PERMANENT, "%s: not a PEM file", path);
 	}
@@ -69,8 +70,10 @@ fill(int memfd, const struct config *config, struct error *error)
 		return error_errno(error, ERROR_TEMPORARY, "memfd for the keys");
 	for (uint32_t i = 0; i < header.count; i++) {
 		snprintf(header.pairs[i].name, PATH_SIZE, "%s", config->certificates[i].chain);
-		if (copy_pem(memfd, config->certificates[i].chain, &header.pairs[i].chain_size, error) < 0 ||
-		    copy_pem(memfd, config->certificates[i].key, &header.pairs[i].key_size, error) < 0)
+		if (copy_pem(memfd, config->certificates[i].chain, &header.pairs[i].chain_size,
+			error) < 0 ||
+		    copy_pem(memfd, config->certificates[i].key, &header.pairs[i].key_size, error) <
+			0)
 			return -1;
 	}
 	if (pwrite(memfd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
@@ -110,7 +113,7 @@ ticket_keys_renew(struct parent *parent)
 		tickets->count++;
 	if (getrandom(&tickets->keys[0], sizeof(tickets->keys[0]), 0) !=
 	    (ssize_t)sizeof(tickets->keys[0]))
-		abort();	/* the kernel promises it for up to 256 octets */
+		abort(); /* the kernel promises it for up to 256 octets */
 	parent->ticket_keys_due = clock_milliseconds() + parent->config.ticket_key_hours * 3600000;
 	for (struct child *child = parent->children; child != NULL; child = child->next)
 		if (child->role == IPC_LOGIN)

@@ -74,7 +74,8 @@ static void
 close_except(const struct listeners *listeners, const struct listeners *kept)
 {
 	for (size_t i = 0; i < listeners->count; i++)
-		for (size_t slot = 0; slot < LISTENER_SLOTS_MAX && !listeners->list[i].shared; slot++)
+		for (size_t slot = 0; slot < LISTENER_SLOTS_MAX && !listeners->list[i].shared;
+		     slot++)
 			if (listeners->list[i].sockets[slot] >= 0 &&
 			    !contains(kept, listeners->list[i].sockets[slot]))
 				close(listeners->list[i].sockets[slot]);
@@ -109,7 +110,8 @@ fill(struct listening *listening, const struct listening *before, size_t slot_co
 {
 	if (before == NULL && probe(&listening->address) < 0) {
 		if (listening->address.any && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
-			LOG(LOG_LEVEL_WARNING, "listener-left-out", LOG_TEXT("address", listening->text),
+			LOG(LOG_LEVEL_WARNING, "listener-left-out",
+			    LOG_TEXT("address", listening->text),
 			    LOG_TEXT("reason", strerrordesc_np(errno)));
 			return 1;
 		}
@@ -176,7 +178,8 @@ listeners_prepare(struct listeners *next, const struct listeners *now, const str
 		size_t count = addresses_of(&config->listeners[i], found);
 
 		for (size_t n = 0; n < count; n++) {
-			if (add(next, now, &config->listeners[i], &found[n], activated, error) < 0) {
+			if (add(next, now, &config->listeners[i], &found[n], activated, error) <
+			    0) {
 				close_except(next, now);
 				return -1;
 			}

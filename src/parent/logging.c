@@ -31,13 +31,16 @@ log_path(void)
 	return "/dev/log";
 }
 
-/* 0: there is no socket. */
+/* Another number for another socket of that path (inodes are used again); 0: there is none. */
 static uint64_t
-log_inode(void)
+log_mark(void)
 {
 	struct stat status;
 
-	return stat(log_path(), &status) == 0 ? (uint64_t)status.st_ino : 0;
+	if (stat(log_path(), &status) < 0)
+		return 0;
+	return (uint64_t)status.st_ino ^ (uint64_t)status.st_ctim.tv_sec * 1000000007 ^
+	       (uint64_t)status.st_ctim.tv_nsec << 20;
 }
 
 static int
@@ -50,8 +53,8 @@ connect_syslog(void)
 	if (low < 0)
 		return -1;
 	high = connect(low, (const struct sockaddr *)&address, sizeof(address)) == 0
-	    ? fcntl(low, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN)
-	    : -1;
+		   ? fcntl(low, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN)
+		   : -1;
 	close(low);
 	return high;
 }
@@ -65,8 +68,8 @@ stderr_is_journal(void)
 	struct stat status;
 
 	return stream != NULL && fstat(STDERR_FILENO, &status) == 0 &&
-	    sscanf(stream, "%llu:%llu", &device, &inode) == 2 && device == status.st_dev &&
-	    inode == status.st_ino;
+	       sscanf(stream, "%llu:%llu", &device, &inode) == 2 && device == status.st_dev &&
+	       inode == status.st_ino;
 }
 
 static void
@@ -83,7 +86,8 @@ void
 logging_open(struct parent *parent, const struct config *config)
 {
 	enum log_form own = stderr_is_journal() ? LOG_FORM_JOURNAL : LOG_FORM_PLAIN;
-	uint64_t inode = log_inode();
+	bool first = parent->log_check_at == NEVER;
+	uint64_t mark = log_mark();
 	int descriptor;
 
 	parent->log_check_at = NEVER;
@@ -95,13 +99,15 @@ logging_open(struct parent *parent, const struct config *config)
 	parent->log_check_at = clock_milliseconds() + CHECK_INTERVAL_MILLISECONDS;
 	descriptor = connect_syslog();
 	if (descriptor >= 0) {
-		parent->log_inode = inode;
+		parent->log_mark = mark;
 		use(parent, descriptor, LOG_FORM_SYSLOG);
-	} else if (parent->log_inode != 0 || parent->log_form != own) {
+	} else if (first || parent->log_mark != 0) {
+		int reason = errno;
+
 		/* Tried again at every check; until then the lines go to stderr. */
-		parent->log_inode = 0;
+		parent->log_mark = 0;
 		use(parent, STDERR_FILENO, own);
-		LOG(LOG_LEVEL_WARNING, "no-syslog", LOG_TEXT("reason", strerrordesc_np(errno)));
+		LOG(LOG_LEVEL_WARNING, "no-syslog", LOG_TEXT("reason", strerrordesc_np(reason)));
 	}
 }
 
@@ -110,7 +116,7 @@ logging_due(struct parent *parent, uint64_t now)
 {
 	if (parent->log_check_at <= now) {
 		parent->log_check_at = now + CHECK_INTERVAL_MILLISECONDS;
-		if (log_inode() != parent->log_inode)
+		if (log_mark() != parent->log_mark)
 			logging_open(parent, &parent->config);
 	}
 	return parent->log_check_at;

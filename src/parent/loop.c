@@ -18,12 +18,18 @@
 #define ROWS_WAITING_MAX 1000
 
 struct watch {
-	struct pollfd *polled;	/* parallel to whose */
-	struct child **whose;	/* NULL: not a child's */
+	struct pollfd *polled; /* parallel to whose */
+	struct child **whose;  /* NULL: not a child's */
 	size_t count, size;
 };
 
-enum { WATCH_SIGNALS, WATCH_CONTROL, WATCH_TRIAL, WATCH_CTLS, WATCH_CHILDREN = WATCH_CTLS + CTLS_MAX };
+enum {
+	WATCH_SIGNALS,
+	WATCH_CONTROL,
+	WATCH_TRIAL,
+	WATCH_CTLS,
+	WATCH_CHILDREN = WATCH_CTLS + CTLS_MAX
+};
 
 static int
 signals_open(void)
@@ -100,7 +106,8 @@ watch_all(struct parent *parent, struct watch *watch, int signals)
 		return false;
 	watch->polled[WATCH_SIGNALS] = (struct pollfd){ .fd = signals, .events = POLLIN };
 	watch->polled[WATCH_CONTROL] = (struct pollfd){ .fd = parent->control, .events = POLLIN };
-	watch->polled[WATCH_TRIAL] = (struct pollfd){ .fd = parent->trial.output, .events = POLLIN };
+	watch->polled[WATCH_TRIAL] =
+	    (struct pollfd){ .fd = parent->trial.output, .events = POLLIN };
 	for (size_t i = 0; i < CTLS_MAX; i++) {
 		const struct ctl *ctl = &parent->ctls[i];
 
@@ -115,7 +122,8 @@ watch_all(struct parent *parent, struct watch *watch, int signals)
 			return false;
 		watch->whose[watch->count] = child;
 		watch->polled[watch->count++] = (struct pollfd){ .fd = child->control.descriptor,
-			.events = channel_events(&child->control, child_listened_to(parent, child)) };
+			.events =
+			    channel_events(&child->control, child_listened_to(parent, child)) };
 	}
 	return true;
 }

@@ -12,8 +12,8 @@
 #include "parent/parent.h"
 
 static void
-answer_no(struct parent *parent, const struct ipc_start *start, enum error_kind kind,
-    const char *why)
+answer_no(
+    struct parent *parent, const struct ipc_start *start, enum error_kind kind, const char *why)
 {
 	struct child *auth = child_find_auth(parent);
 	struct ipc_not_started answer;
@@ -73,12 +73,13 @@ maildrop_wanted(struct parent *parent, const struct ipc_start *start)
 	} else if (parent->stopping) {
 		answer_no(parent, start, ERROR_TEMPORARY, "the server is stopping");
 	} else if (child != NULL && child->state == CHILD_DOWN) {
-		child->wanted = true;	/* children_due() starts it when its time has come */
+		child->wanted = true; /* children_due() starts it when its time has come */
 	} else if (child == NULL || child->state != CHILD_STARTING) {
 		if (child != NULL)
 			child->retired = true;
 		if (parent->maildrop_count >= MAILDROPS_MAX)
-			answer_no(parent, start, ERROR_TEMPORARY, "too many restante-maildrop processes");
+			answer_no(
+			    parent, start, ERROR_TEMPORARY, "too many restante-maildrop processes");
 		else
 			start_new(parent, start);
 	}

@@ -99,7 +99,8 @@ raise_descriptor_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		LOG(LOG_LEVEL_WARNING, "descriptor-limit", LOG_TEXT("reason", strerrordesc_np(errno)));
+		LOG(LOG_LEVEL_WARNING, "descriptor-limit",
+		    LOG_TEXT("reason", strerrordesc_np(errno)));
 }
 
 static int
@@ -169,7 +170,8 @@ serve(void)
 int
 main(int argc, char **argv)
 {
-	struct options options = { .config_path = CONFIGURATION_FILE, .programs = PROGRAM_DIRECTORY };
+	struct options options = { .config_path = CONFIGURATION_FILE,
+		.programs = PROGRAM_DIRECTORY };
 	struct error error;
 	int status;
 

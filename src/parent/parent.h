@@ -102,7 +102,7 @@ struct parent {
 	uint32_t last_ticket;
 	enum log_form log_form;		/* what children are told, and log_descriptor */
 	int log_descriptor;		/* 2, or connected to syslogd */
-	uint64_t log_inode;		/* of the socket syslogd listens on */
+	uint64_t log_mark;		/* of the socket syslogd listens on */
 	uint64_t log_check_at;
 	bool announced;			/* READY=1 was said */
 	bool stopping;

@@ -25,7 +25,7 @@
 
 #include "ipc/channel.h"
 
-#define HANG_SECONDS 120	/* not a promise: a test that waits for ever is ended */
+#define HANG_SECONDS 120 /* not a promise: a test that waits for ever is ended */
 
 static char *restanted, *fake_child;
 static char directory[] = "/tmp/parent_test_XXXXXX";
@@ -68,7 +68,8 @@ configure(const char *more, uint16_t port)
 
 	assert_non_null(file);
 	fprintf(file,
-	    "run_directory = %s/run\nusers_file = /etc/users\nlogin_user = 12346\nauth_user = 12347\n"
+	    "run_directory = %s/run\nusers_file = /etc/users\nlogin_user = 12346\nauth_user = "
+	    "12347\n"
 	    "login_processes = 2\nstop_grace_seconds = 60\n%s\n"
 	    "listener test {\n address = 127.0.0.1\n port = %u\n}\n",
 	    directory, more, port);
@@ -111,7 +112,8 @@ start(const char *more)
 		int log = open(in_directory("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
 
 		dup2(log, 2);
-		execl(restanted, "restanted", "-c", in_directory("conf"), "--programs", directory, NULL);
+		execl(restanted, "restanted", "-c", in_directory("conf"), "--programs", directory,
+		    NULL);
 		_exit(127);
 	}
 	await_notice("READY=1");
@@ -123,6 +125,7 @@ stop(void)
 	int status;
 
 	kill(server.pid, SIGTERM);
+	await_notice("STOPPING=1");
 	assert_int_equal(waitpid(server.pid, &status, 0), server.pid);
 	close(server.notify);
 	assert_int_equal(access(in_directory("run/control"), F_OK), -1);
@@ -149,7 +152,8 @@ static const char *
 talk(const char *line)
 {
 	static char answer[256];
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(server.port),
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons(server.port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ssize_t length = -1;
@@ -168,8 +172,11 @@ login_pid(uint32_t *slot, uint32_t *generation)
 {
 	int pid;
 
-	while (sscanf(talk("who\n"), "%d %u %u", &pid, slot, generation) != 3)
+	unsigned uid;
+
+	while (sscanf(talk("who\n"), "%d %u %u %u", &pid, slot, generation, &uid) != 4)
 		usleep(10000);
+	assert_int_equal(uid, geteuid() == 0 ? 12346 : geteuid());
 	return pid;
 }
 
@@ -178,10 +185,14 @@ static pid_t
 open_maildrop(unsigned uid, unsigned gid, const char *root)
 {
 	char line[128];
+	unsigned runs_as;
 	int pid;
 
 	snprintf(line, sizeof(line), "start %u %u %s", uid, gid, root);
-	return sscanf(talk(line), "granted %d", &pid) == 1 ? pid : -1;
+	if (sscanf(talk(line), "granted %d %u", &pid, &runs_as) != 2)
+		return -1;
+	assert_int_equal(runs_as, uid);
+	return pid;
 }
 
 static unsigned
@@ -242,7 +253,7 @@ test_dead_auth_is_restarted(void **state)
 {
 	char children[64], line[32];
 	FILE *file;
-	pid_t maildrop = open_maildrop(mail_uid(), mail_uid(), "/srv/a");
+	pid_t maildrop = open_maildrop(mail_uid(), mail_uid(), "/srv/a"), again;
 
 	(void)state;
 	assert_true(maildrop > 0);
@@ -254,9 +265,9 @@ test_dead_auth_is_restarted(void **state)
 	assert_int_equal(fscanf(file, "%31s", line), 1);
 	fclose(file);
 	kill(atoi(line), SIGKILL);
-	while (open_maildrop(mail_uid(), mail_uid(), "/srv/b") < 0)
+	while ((again = open_maildrop(mail_uid(), mail_uid(), "/srv/a")) < 0)
 		usleep(10000);
-	assert_int_equal(kill(maildrop, 0), 0);
+	assert_int_equal(again, maildrop);
 }
 
 static struct ipc_ctl_result
@@ -395,7 +406,8 @@ test_second_server_is_refused(void **state)
 		int log = open(in_directory("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
 
 		dup2(log, 2);
-		execl(restanted, "restanted", "-c", in_directory("conf"), "--programs", directory, NULL);
+		execl(restanted, "restanted", "-c", in_directory("conf"), "--programs", directory,
+		    NULL);
 		_exit(127);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -425,8 +437,8 @@ test_check_only(void **state)
 
 			dup2(log, 1);
 			dup2(log, 2);
-			execl(restanted, "restanted", "-t", "-c", in_directory("conf"), "--programs", directory,
-			    NULL);
+			execl(restanted, "restanted", "-t", "-c", in_directory("conf"),
+			    "--programs", directory, NULL);
 			_exit(127);
 		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -451,8 +463,8 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_second_server_is_refused, setup, teardown),
 		cmocka_unit_test(test_crashing_maildrop),
 	};
-	static const char *const files[] = { "restante-login", "restante-auth", "restante-maildrop", "conf",
-		"notify", "log", "run/control", "run" };
+	static const char *const files[] = { "restante-login", "restante-auth", "restante-maildrop",
+		"conf", "notify", "log", "run/control", "run" };
 	int status;
 
 	if (argc < 3 || mkdtemp(directory) == NULL)

@@ -150,10 +150,11 @@ listen_somewhere(const char *host, bool v6only, uint32_t *port)
 	if (bind(descriptor, (struct sockaddr *)&address.socket, address.size) < 0)
 		return -1;
 	assert_int_equal(listen(descriptor, 1), 0);
-	assert_int_equal(getsockname(descriptor, (struct sockaddr *)&address.socket, &address.size), 0);
+	assert_int_equal(
+	    getsockname(descriptor, (struct sockaddr *)&address.socket, &address.size), 0);
 	*port = ntohs(address.socket.ss_family == AF_INET
-		? ((struct sockaddr_in *)&address.socket)->sin_port
-		: ((struct sockaddr_in6 *)&address.socket)->sin6_port);
+			  ? ((struct sockaddr_in *)&address.socket)->sin_port
+			  : ((struct sockaddr_in6 *)&address.socket)->sin6_port);
 	return descriptor;
 }
 
@@ -209,6 +210,26 @@ test_dual_stack_activation(void **state)
 	assert_int_equal(next.count, 1);
 	assert_true(next.list[0].shared);
 	close(activated.list[0].socket);
+}
+
+/* SO_REUSEPORT is for our own processes: another server is told that the port is taken. */
+static void
+test_ports_are_not_shared(void **state)
+{
+	static struct listeners none, first, second;
+	static struct config config;
+	const struct activated activated = { .count = 0 };
+	struct error error;
+
+	(void)state;
+	config_defaults(&config);
+	config.listener_count = 1;
+	snprintf(config.listeners[0].address, PEER_SIZE, "127.0.0.1");
+	close(listen_somewhere("127.0.0.1", false, &config.listeners[0].port));
+	assert_int_equal(listeners_prepare(&first, &none, &config, &activated, 2, &error), 0);
+	assert_int_equal(listeners_prepare(&second, &none, &config, &activated, 2, &error), -1);
+	close(first.list[0].sockets[0]);
+	close(first.list[0].sockets[1]);
 }
 
 /* What stays is kept open, what goes is closed, what fails changes nothing. */
@@ -267,6 +288,7 @@ main(void)
 		cmocka_unit_test(test_activation_matches),
 		cmocka_unit_test(test_activated_socket_is_used),
 		cmocka_unit_test(test_dual_stack_activation),
+		cmocka_unit_test(test_ports_are_not_shared),
 		cmocka_unit_test(test_listeners_change),
 	};
 

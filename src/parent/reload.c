@@ -30,14 +30,24 @@ conclude(struct parent *parent, bool failed, const char *text)
 		reload_begin(parent);
 }
 
+/* What restante-login --check prints begins with its name, as in a log. */
+static const char *
+without_name(const char *line)
+{
+	const char *name = program_name(IPC_LOGIN), *end = strstr(line, "]: ");
+
+	return strncmp(line, name, strlen(name)) == 0 && end != NULL ? end + 3 : line;
+}
+
 static void
 refuse(struct parent *parent, const char *problems)
 {
 	char copy[PROBLEMS_SIZE], *rest = NULL;
 
 	snprintf(copy, sizeof(copy), "%s", problems);
-	for (char *line = strtok_r(copy, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
-		LOG(LOG_LEVEL_ERROR, "reload-refused", LOG_TEXT("reason", line));
+	for (char *line = strtok_r(copy, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest))
+		LOG(LOG_LEVEL_ERROR, "reload-refused", LOG_TEXT("reason", without_name(line)));
 	LOG(LOG_LEVEL_ERROR, "configuration-kept", LOG_TEXT("file", parent->config_path));
 	conclude(parent, true, problems);
 }
@@ -91,7 +101,8 @@ tell_everybody(struct parent *parent)
 		if (child->pid == 0)
 			continue;
 		send_settings(parent, child);
-		if (child->role == IPC_LOGIN && child->wanted && child->slot < parent->listeners.slot_count)
+		if (child->role == IPC_LOGIN && child->wanted &&
+		    child->slot < parent->listeners.slot_count)
 			send_listeners(parent, child);
 	}
 }
@@ -101,7 +112,7 @@ static bool
 auth_outdated(const struct parent *parent, const struct config *old)
 {
 	return strcmp(old->users_file, parent->config.users_file) != 0 ||
-	    (parent->root && strcmp(old->auth_user, parent->config.auth_user) != 0);
+	       (parent->root && strcmp(old->auth_user, parent->config.auth_user) != 0);
 }
 
 static void
@@ -148,8 +159,8 @@ reload_decided(struct parent *parent, bool good)
 	}
 	trial->printed[trial->printed_size] = '\0';
 	if (!good) {
-		refuse(parent,
-		    trial->printed_size > 0 ? trial->printed : "restante-login --check failed silently");
+		refuse(parent, trial->printed_size > 0 ? trial->printed
+						       : "restante-login --check failed silently");
 		return;
 	}
 	if (listeners_prepare(&next, &parent->listeners, &trial->config, &parent->activated,

@@ -32,8 +32,9 @@ ring_join(struct parent *parent, struct child *child)
 	if (auth == NULL || auth->pid == 0 || auth->state == CHILD_STOPPING)
 		return;
 	if (ipc_pair(ends, &error) < 0) {
-		LOG(LOG_LEVEL_ERROR, "channel-failed", LOG_TEXT("process", program_name(child->role)),
-		    LOG_NUMBER("pid", child->pid), LOG_REASON(&error));
+		LOG(LOG_LEVEL_ERROR, "channel-failed",
+		    LOG_TEXT("process", program_name(child->role)), LOG_NUMBER("pid", child->pid),
+		    LOG_REASON(&error));
 		return;
 	}
 	tell(child, IPC_CHANNEL, &(struct ipc_channel_for){ IPC_AUTH, child->slot }, ends[0]);
@@ -46,7 +47,8 @@ void
 ring_join_all(struct parent *parent)
 {
 	for (struct child *child = parent->children; child != NULL; child = child->next) {
-		bool login = child->role == IPC_LOGIN && child->pid > 0 && child->state != CHILD_STOPPING;
+		bool login =
+		    child->role == IPC_LOGIN && child->pid > 0 && child->state != CHILD_STOPPING;
 		bool maildrop =
 		    child->role == IPC_MAILDROP && child->state == CHILD_READY && !child->retired;
 

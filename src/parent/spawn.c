@@ -16,7 +16,7 @@
 #include "parent/parent.h"
 
 #define CONTROL_DESCRIPTOR 3
-#define EXIT_NOT_STARTED   71	/* EX_OSERR */
+#define EXIT_NOT_STARTED   71 /* EX_OSERR */
 #define ENVIRONMENT_MAX    32
 
 #ifdef RESTANTE_TEST_HOOKS
@@ -26,8 +26,8 @@ extern char **environ;
 static char **
 environment(void)
 {
-	static const char *const prefixes[] = { "RESTANTE_", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
-		"LSAN_OPTIONS=" };
+	static const char *const prefixes[] = { "RESTANTE_",
+		"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=" };
 	static char *kept[ENVIRONMENT_MAX + 1];
 	size_t count = 0;
 
@@ -87,8 +87,8 @@ child_main(const struct parent *parent, const struct spawn *what, int control)
 		step = "uid";
 		if (become(what->identity) == 0) {
 			step = "exec";
-			execveat(parent->programs[what->role], "", (char *const *)what->argv, environment(),
-			    AT_EMPTY_PATH);
+			execveat(parent->programs[what->role], "", (char *const *)what->argv,
+			    environment(), AT_EMPTY_PATH);
 		}
 	}
 	LOG(LOG_LEVEL_ERROR, "child-not-started", LOG_TEXT("process", what->argv[0]),

@@ -48,10 +48,9 @@ stop_due(struct parent *parent, uint64_t now)
 	for (struct child *child = parent->children; child != NULL; child = child->next) {
 		if (child->pid > 0 && parent->stop_deadline <= now)
 			child->kill_at = now;
-		else if (child->pid > 0 && child->role == IPC_AUTH && child->state != CHILD_STOPPING &&
-		    !any_left(parent, false))
-			child_stop(parent, child,
-			    (uint32_t)((parent->stop_deadline - now) / 1000));
+		else if (child->pid > 0 && child->role == IPC_AUTH &&
+			 child->state != CHILD_STOPPING && !any_left(parent, false))
+			child_stop(parent, child, (uint32_t)((parent->stop_deadline - now) / 1000));
 	}
 	return parent->stop_deadline <= now ? NEVER : parent->stop_deadline;
 }

@@ -35,8 +35,10 @@ int
 trial_begin(struct parent *parent, int output, char *problems, size_t size)
 {
 	struct trial *trial = &parent->trial;
-	struct spawn what = { .role = IPC_LOGIN, .argv = { program_name(IPC_LOGIN), "--check" },
-		.identity = parent->root ? &trial->identities.login : NULL, .output = output };
+	struct spawn what = { .role = IPC_LOGIN,
+		.argv = { program_name(IPC_LOGIN), "--check" },
+		.identity = parent->root ? &trial->identities.login : NULL,
+		.output = output };
 	struct error error;
 	int control;
 
@@ -50,7 +52,8 @@ trial_begin(struct parent *parent, int output, char *problems, size_t size)
 	if (trial->pid > 0) {
 		channel_open(&trial->control, control, IPC_PARENT, IPC_LOGIN);
 		trial->kill_at = clock_milliseconds() + CHECK_MILLISECONDS;
-		if (channel_send(&trial->control, IPC_SETTINGS, NULL, trial->settings, &error) == 0 &&
+		if (channel_send(&trial->control, IPC_SETTINGS, NULL, trial->settings, &error) ==
+			0 &&
 		    (trial->keys < 0 ||
 			channel_send(&trial->control, IPC_KEYS, NULL, trial->keys, &error) == 0))
 			return 0;
