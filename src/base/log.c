@@ -153,7 +153,9 @@ log_write(enum log_level level, const char *event, const struct log_field fields
 		line[used++] = '\n';
 	/* A log that cannot be written must not stop the mail; stderr gets what syslog refuses. */
 	if (write(atomic_load(&log_state.descriptor), line, (size_t)used) < 0 &&
-	    form == LOG_FORM_SYSLOG)
+	    form == LOG_FORM_SYSLOG) {
+		line[used++] = '\n';
 		(void)!write(2, line, (size_t)used);
+	}
 	errno = saved_errno;
 }

@@ -19,6 +19,7 @@
 enum config_protocol { CONFIG_POP3, CONFIG_PROTOCOL_COUNT };
 enum config_tls_mode { CONFIG_TLS_NONE, CONFIG_TLS_STLS, CONFIG_TLS_IMPLICIT };
 enum config_plaintext { CONFIG_PLAINTEXT_NEVER, CONFIG_PLAINTEXT_LOOPBACK, CONFIG_PLAINTEXT_ALWAYS };
+enum config_takeover { CONFIG_TAKEOVER_NEVER, CONFIG_TAKEOVER_SILENT, CONFIG_TAKEOVER_NEWEST };
 enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG };
 
 struct config_listener {
@@ -63,6 +64,8 @@ struct config {
 	uint64_t connections_per_address_max;	/* the same, from one address */
 	uint64_t maildrop_threads;	/* 0: two more than there are cores */
 	uint64_t maildrop_threads_max;
+	uint64_t takeover;		/* enum config_takeover: a second login to an open maildrop */
+	uint64_t takeover_silent_seconds;
 	uint64_t maildrop_idle_seconds;	/* a maildrop process without a session ends after so long */
 	uint64_t stop_grace_seconds;
 	uint64_t auth_threads;		/* 0: one per core */

@@ -14,6 +14,7 @@
 static const char *const plaintext_words[] = { "never", "loopback", "always", NULL };
 static const char *const log_words[] = { "stderr", "syslog", NULL };
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
+static const char *const takeover_words[] = { "never", "silent", "newest", NULL };
 static const char *const protocol_words[] = { "pop3", NULL };
 static const char *const tls_words[] = { "none", "stls", "implicit", NULL };
 static const char *const mechanism_words[] = { "PLAIN", "LOGIN", NULL };
@@ -73,6 +74,10 @@ const struct config_key config_keys[] = {
 	  "threads that run commands in a restante-maildrop; 0: two more than cores" },
 	{ "maildrop_threads_max", CONFIG_NUMBER, TOP(maildrop_threads_max), "512", 1, 4096, NULL,
 	  "threads it may have when clients are slow to take what they asked for" },
+	{ "takeover", CONFIG_CHOICE, TOP(takeover), "silent", 0, 0, takeover_words,
+	  "when a maildrop is opened that is open already: which session gives way" },
+	{ "takeover_silent_seconds", CONFIG_NUMBER, TOP(takeover_silent_seconds), "30", 1, DAY, NULL,
+	  "takeover = silent: a client that has been silent for so long gives way" },
 	{ "maildrop_idle_seconds", CONFIG_NUMBER, TOP(maildrop_idle_seconds), "300", 1, DAY, NULL,
 	  "a restante-maildrop without a session ends after so long" },
 	{ "stop_grace_seconds", CONFIG_NUMBER, TOP(stop_grace_seconds), "30", 1, 3600, NULL,

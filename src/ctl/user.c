@@ -151,6 +151,8 @@ choose_owner(const struct request *request)
 							   : getpwnam(request->config.auth_user);
 	if (account != NULL)
 		owner = (struct users_owner){ account->pw_uid, account->pw_gid };
+	else if (take_id(request->config.auth_user, &uid))
+		owner = (struct users_owner){ uid, uid };	/* as the parent runs auth then */
 	return owner;
 }
 

@@ -3,6 +3,7 @@
 #include "maildrop/client.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 
 #define HANDOVER_MILLISECONDS 30000	/* login has the client at hand: it is quick, or dead */
 #define WAIT_SLICE_MILLISECONDS 1000	/* how soon an interruption is noticed while writing */
+#define TAKEOVER_MILLISECONDS 3000	/* how long an ended session may take to let the lock go */
+#define TAKEOVER_SLICE_MILLISECONDS 5
 
 static void client_ready(struct source *, struct scratch *);
 
@@ -67,6 +70,7 @@ client_write(void *context, const char *data, size_t size)
 		ssize_t n = write(client->source.descriptor, data, size);
 
 		if (n >= 0) {
+			atomic_store(&client->heard_milliseconds, clock_milliseconds());
 			atomic_fetch_add(&client->session.octets_out, (uint64_t)n);
 			data += n;
 			size -= (size_t)n;
@@ -185,11 +189,55 @@ client_take_socket(struct client *client, int socket)
 	close(stream);
 }
 
+/* FNV-1a: tells places apart in one process, nothing more. Never 0. */
+static uint64_t
+place_hash(const char *place)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (; *place != '\0'; place++)
+		hash = (hash ^ (unsigned char)*place) * 1099511628211u;
+	return hash | 1;
+}
+
+/*
+ * Opens the maildrop. If it is open already in a session whose client seems dead, that one is ended
+ * without UPDATE and this one waits until its lock is free.
+ */
+static int
+client_open_store(struct client *client, struct store **store, struct error *error)
+{
+	uint64_t hash = place_hash(client->place), holder;
+	uint64_t deadline = clock_milliseconds() + TAKEOVER_MILLISECONDS;
+	bool taken = false;
+
+	while (store_open(store, client->place, error) != 0) {
+		if (error->kind != ERROR_BUSY)
+			return -1;
+		if (!taken) {
+			taken = clients_take_over(client->clients, client, hash, &holder);
+			if (holder != 0)
+				error_set(error, ERROR_BUSY, "session %" PRIx64 " has the maildrop open", holder);
+			if (!taken)
+				return -1;
+			LOG(LOG_LEVEL_INFO, "taken-over", LOG_SESSION(client->session.id),
+			    LOG_TEXT("user", client->user), LOG_REASON(error));
+		}
+		if (clock_milliseconds() >= deadline)
+			return -1;
+		client_poll(client, 0, TAKEOVER_SLICE_MILLISECONDS);
+	}
+	clients_opened(client->clients, client, hash);
+	return 0;
+}
+
 static void
 client_open(struct client *client, const struct ipc_handover *handover, struct scratch *scratch,
     size_t early_size)
 {
 	struct session *s = &client->session;
+	struct store *store;
+	struct error error;
 
 	client->sasl = strdup(handover->sasl);
 	s->rules = client->rules;
@@ -199,7 +247,10 @@ client_open(struct client *client, const struct ipc_handover *handover, struct s
 	s->pause = client_pause;
 	s->context = client;
 	client_lend(client, scratch);
-	session_open(s, client->place);
+	if (client_open_store(client, &store, &error) == 0)
+		session_begin(s, store);
+	else
+		session_refuse(s, &error);
 	free(client->place);
 	client->place = NULL;
 	if (client_serve(client, scratch, early_size) != 0)
@@ -246,6 +297,7 @@ client_talk(struct client *client, struct scratch *scratch)
 		client_park(client, client->rules->idle_milliseconds);
 		return;
 	}
+	atomic_store(&client->heard_milliseconds, clock_milliseconds());
 	client_lend(client, scratch);
 	if (n <= 0 || client_interrupted(client) ||
 	    client_serve(client, scratch, client->line_size + (size_t)n) != 0)
@@ -281,6 +333,7 @@ client_new(uint64_t session, const char *user, const char *peer, const char *pla
 	memcpy(client->peer, peer, peer_size);
 	client->session.id = session;
 	client->began_milliseconds = clock_milliseconds();
+	client->heard_milliseconds = client->began_milliseconds;
 	client->place = strdup(place);
 	if (client->place == NULL) {
 		free(client);
@@ -313,6 +366,8 @@ client_run_by_hand(const char *place, const struct rules *rules, int input, int 
 {
 	struct scratch *scratch = malloc(sizeof(*scratch));
 	struct client *client = client_new(1, "by-hand", "-", place);
+	struct store *store;
+	struct error error;
 	ssize_t n;
 	int result = -1;
 
@@ -328,7 +383,10 @@ client_run_by_hand(const char *place, const struct rules *rules, int input, int 
 	client->session.pause = client_pause;
 	client->session.context = client;
 	client_lend(client, scratch);
-	session_open(&client->session, place);
+	if (store_open(&store, place, &error) == 0)
+		session_begin(&client->session, store);
+	else
+		session_refuse(&client->session, &error);
 	while (writer_flush(&client->writer) && client->session.state != SESSION_OVER) {
 		memcpy(scratch->input, client->line != NULL ? client->line : "", client->line_size);
 		n = read(input, scratch->input + client->line_size,

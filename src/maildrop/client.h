@@ -29,8 +29,8 @@ int client_begin(struct clients *, const struct ipc_open *, int stream, struct r
 /* A session on two descriptors, until its end; 0, or -1 if it did not come to a good one. */
 int client_run_by_hand(const char *place, const struct rules *, int input, int output);
 
-/* Ends those whose client has been silent for too long. */
-void clients_expire(struct clients *);
+/* Every few seconds: ends those whose client has been silent for too long, watches the others. */
+void clients_tick(struct clients *);
 /* Ends that session, or if it is 0 all of the user, without UPDATE; returns how many. */
 size_t clients_kick(struct clients *, uint64_t session, const char *user);
 size_t clients_count(struct clients *);

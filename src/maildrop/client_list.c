@@ -2,6 +2,8 @@
 
 #include "maildrop/client_list.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -79,16 +81,73 @@ client_interrupt(struct client *client, enum session_end end, int how)
 	shutdown(client->source.descriptor, how);
 }
 
+/*
+ * The kernel finds out about dead peers: keepalive while nothing is said, the user time-out while
+ * something is not acknowledged. Set at the first tick of a session's life, because most sessions
+ * are over before it. On a pair (the client is pumped by login) it means nothing and does no harm.
+ */
+static void
+client_watch(struct client *client)
+{
+	const int on = 1, idle_seconds = 60, interval_seconds = 15, count = 4;
+	const unsigned user_milliseconds = (unsigned)client->rules->write_milliseconds;
+	int socket = client->source.descriptor;
+
+	client->watched = true;
+	if (setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof(idle_seconds)) != 0)
+		return;
+	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds, sizeof(interval_seconds));
+	setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_milliseconds, sizeof(user_milliseconds));
+}
+
 void
-clients_expire(struct clients *clients)
+clients_tick(struct clients *clients)
 {
 	uint64_t now = clock_milliseconds();
 
 	pthread_mutex_lock(&clients->lock);
-	for (struct client *client = clients->first; client != NULL; client = client->next)
+	for (struct client *client = clients->first; client != NULL; client = client->next) {
 		if (client->waiting && client->deadline_milliseconds <= now)
 			client_interrupt(client, SESSION_TIMEOUT, SHUT_RDWR);
+		else if (!client->watched && client->place_hash != 0)
+			client_watch(client);
+	}
 	pthread_mutex_unlock(&clients->lock);
+}
+
+void
+clients_opened(struct clients *clients, struct client *client, uint64_t place_hash)
+{
+	pthread_mutex_lock(&clients->lock);
+	client->place_hash = place_hash;
+	pthread_mutex_unlock(&clients->lock);
+}
+
+bool
+clients_take_over(struct clients *clients, const struct client *newer, uint64_t place_hash,
+    uint64_t *holder)
+{
+	uint64_t limit = newer->rules->takeover == CONFIG_TAKEOVER_NEWEST ? 0
+	                                                           : newer->rules->takeover_milliseconds;
+	uint64_t now = clock_milliseconds();
+	bool taken = false;
+
+	*holder = 0;
+	pthread_mutex_lock(&clients->lock);
+	for (struct client *client = clients->first; client != NULL; client = client->next) {
+		if (client->place_hash != place_hash || client == newer)
+			continue;
+		*holder = client->session.id;
+		if (newer->rules->takeover == CONFIG_TAKEOVER_NEVER ||
+		    now - atomic_load(&client->heard_milliseconds) < limit)
+			continue;
+		client_interrupt(client, SESSION_TAKEN_OVER, SHUT_RDWR);
+		taken = true;
+	}
+	pthread_mutex_unlock(&clients->lock);
+	return taken;
 }
 
 size_t

@@ -16,6 +16,9 @@ struct client {
 	bool waiting;			/* guarded by the list: parked, nothing runs */
 	uint64_t deadline_milliseconds;	/* guarded by the list: while waiting */
 	uint64_t began_milliseconds;
+	atomic_uint_fast64_t heard_milliseconds;	/* when the client last said or took something */
+	uint64_t place_hash;		/* guarded by the list: whose maildrop; 0 until it is open */
+	bool watched;			/* guarded by the list: keepalive is on */
 	char *place;			/* NULL once the session is open */
 	char *sasl;			/* as announced */
 	char *line;			/* the start of a line that is not complete */
@@ -35,6 +38,14 @@ struct clients {
 void clients_put(struct clients *, struct client *);
 /* Takes it out; exits the process if it was the last and the process is leaving. */
 void clients_remove(struct clients *, struct client *);
+/*
+ * Ends the other client that has the place open, if the rules allow it: true, and whoever asks then
+ * waits until the lock is free. *holder is its session, 0 if it is none of this process's.
+ */
+bool clients_take_over(struct clients *, const struct client *, uint64_t place_hash,
+    uint64_t *holder);
+/* From now on the client is the one that has the place open. */
+void clients_opened(struct clients *, struct client *, uint64_t place_hash);
 /* Parks it: from now on it may be interrupted by the clock. */
 void clients_wait(struct clients *, struct client *, uint64_t milliseconds);
 /* Its thread runs again. */

@@ -17,6 +17,8 @@ rules_new(const struct config *config)
 	rules->write_milliseconds = config->write_timeout_seconds * 1000;
 	rules->bad_commands_max = config->bad_commands_max;
 	rules->bad_command_delay_milliseconds = config->bad_command_delay_milliseconds;
+	rules->takeover = (enum config_takeover)config->takeover;
+	rules->takeover_milliseconds = config->takeover_silent_seconds * 1000;
 	rules->last = config->last != 0;
 	snprintf(rules->implementation, sizeof(rules->implementation), "%s", config->implementation);
 	return rules;

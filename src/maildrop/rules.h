@@ -17,6 +17,8 @@ struct rules {
 	uint64_t write_milliseconds;
 	uint64_t bad_commands_max;
 	uint64_t bad_command_delay_milliseconds;
+	enum config_takeover takeover;
+	uint64_t takeover_milliseconds;	/* CONFIG_TAKEOVER_SILENT: for how long */
 	bool last;			/* LAST of RFC 1460 is answered */
 	char implementation[TEXT_SIZE];
 };

@@ -268,7 +268,7 @@ clock_ready(struct source *source, struct scratch *scratch)
 
 	(void)scratch;
 	(void)!read(source->descriptor, &ticks, sizeof(ticks));
-	clients_expire(service.clients);
+	clients_tick(service.clients);
 	if (clients_count(service.clients) > 0)
 		service.used_milliseconds = now;
 	else if (now - service.used_milliseconds >= service.idle_milliseconds)

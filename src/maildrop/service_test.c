@@ -483,6 +483,114 @@ test_silence_ends_without_reply_and_without_update(void **state)
 }
 
 static void
+takes_over_silent(struct config *config)
+{
+	config->takeover = CONFIG_TAKEOVER_SILENT;
+	config->takeover_silent_seconds = 2;
+}
+
+static void
+takes_over_never(struct config *config)
+{
+	config->takeover = CONFIG_TAKEOVER_NEVER;
+	config->takeover_silent_seconds = 0;
+}
+
+static void
+takes_over_newest(struct config *config)
+{
+	config->takeover = CONFIG_TAKEOVER_NEWEST;
+	config->takeover_silent_seconds = 3600;
+}
+
+/* Logs in again until it is not refused; how often it was. */
+static int
+log_in_stubbornly(struct talker *talker)
+{
+	int refused_count = 0;
+
+	for (;; refused_count++) {
+		char answer[8] = "";
+
+		*talker = log_in("anna", true, 100, "");
+		assert_int_equal(recv(talker->socket, answer, 4, MSG_WAITALL), 4);
+		if (strcmp(answer, "+OK ") == 0)
+			return refused_count;
+		hear(talker, " [IN-USE] the maildrop is open in another session\r\n");
+		close(talker->socket);
+		usleep(50000);
+	}
+}
+
+static void
+test_a_silent_session_gives_way(void **state)
+{
+	struct talker dead, newer;
+
+	(void)state;
+	restart_with(takes_over_silent);
+	dead = log_in("anna", true, 1, "DELE 1\r\n");
+	hear(&dead, HELLO MARK);
+	assert_true(log_in_stubbornly(&newer) > 0);
+	hear_the_end(&dead);
+	hear(&newer, "2 messages (6 octets)\r\n");
+	assert_true(file_exists("anna", "1.a"));
+	close(dead.socket);
+	close(newer.socket);
+}
+
+static void
+test_a_session_that_takes_nothing_gives_way(void **state)
+{
+	struct talker dead, newer;
+
+	(void)state;
+	file_put("anna", "3.large", "sixty-nine octets and a line end make seventy octets of a message...\n",
+	    LARGE_LINES);
+	restart_with(takes_over_silent);
+	dead = log_in("anna", true, 1, "DELE 1\r\nRETR 3\r\n");
+	hear(&dead, "+OK 3 messages");
+	log_in_stubbornly(&newer);
+	assert_true(file_exists("anna", "1.a"));
+	close(dead.socket);
+	close(newer.socket);
+}
+
+static void
+test_never_means_never(void **state)
+{
+	struct talker first, second;
+
+	(void)state;
+	restart_with(takes_over_never);
+	first = log_in("anna", true, 1, "");
+	hear(&first, HELLO);
+	second = log_in("anna", true, 2, "");
+	hear(&second, "-ERR [IN-USE] the maildrop is open in another session\r\n");
+	say(&first, "NOOP\r\n");
+	hear(&first, "+OK still here\r\n");
+	close(first.socket);
+	close(second.socket);
+}
+
+static void
+test_the_newest_wins_where_it_is_said(void **state)
+{
+	struct talker first, second;
+
+	(void)state;
+	restart_with(takes_over_newest);
+	first = log_in("anna", true, 1, "DELE 1\r\n");
+	hear(&first, HELLO MARK);
+	second = log_in("anna", true, 2, "");
+	hear(&second, HELLO);
+	hear_the_end(&first);
+	assert_true(file_exists("anna", "1.a"));
+	close(first.socket);
+	close(second.socket);
+}
+
+static void
 hasty(struct config *config)
 {
 	config->maildrop_idle_seconds = 1;
@@ -513,6 +621,10 @@ main(int argc, char *argv[])
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_silence_ends_without_reply_and_without_update, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(test_a_silent_session_gives_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_session_that_takes_nothing_gives_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_never_means_never, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_newest_wins_where_it_is_said, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_process_without_clients_leaves, setup, teardown),
 	};
 	int result;

@@ -34,6 +34,7 @@ session_end_name(enum session_end end)
 		[SESSION_STOPPED] = "stopped",
 		[SESSION_BAD_COMMANDS] = "bad-commands",
 		[SESSION_READ_FAILED] = "read-failed",
+		[SESSION_TAKEN_OVER] = "taken-over",
 	};
 
 	return names[end];
@@ -82,24 +83,17 @@ session_begin(struct session *s, struct store *store)
 }
 
 void
-session_open(struct session *s, const char *place)
+session_refuse(struct session *s, const struct error *error)
 {
 	static const char *const texts[ERROR_KIND_COUNT] = {
 		[ERROR_BUSY] = "the maildrop is open in another session",
 		[ERROR_PERMANENT] = "the maildrop cannot be opened; tell the postmaster",
 	};
-	struct store *store;
-	struct error error;
-	const char *text;
+	const char *text = texts[error->kind];
 
-	if (store_open(&store, place, &error) == 0) {
-		session_begin(s, store);
-		return;
-	}
-	LOG(error.kind == ERROR_BUSY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "open-failed",
-	    LOG_SESSION(s->id), LOG_TEXT("kind", error_kind_name(error.kind)), LOG_REASON(&error));
-	text = texts[error.kind];
-	reply_failure(s->out, error.kind, text != NULL ? text : "the maildrop cannot be opened now");
+	LOG(error->kind == ERROR_BUSY ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "open-failed",
+	    LOG_SESSION(s->id), LOG_TEXT("kind", error_kind_name(error->kind)), LOG_REASON(error));
+	reply_failure(s->out, error->kind, text != NULL ? text : "the maildrop cannot be opened now");
 	session_abort(s, SESSION_NOT_OPENED);
 }
 

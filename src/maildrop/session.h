@@ -37,6 +37,7 @@ enum session_end {
 	SESSION_STOPPED,
 	SESSION_BAD_COMMANDS,
 	SESSION_READ_FAILED,	/* the store failed in the middle of a message */
+	SESSION_TAKEN_OVER,	/* its owner logged in again, and this one was silent */
 	SESSION_END_COUNT
 };
 
@@ -64,13 +65,12 @@ struct session {
 };
 
 /*
- * Opens the place and writes the answer to the login: +OK, or -ERR when the maildrop is in use or
- * cannot be opened; the session is then over. Fill rules, capabilities, id, out, pause and context
- * before.
+ * Writes the answer to the login, now that the store is open: +OK. Takes the store over. Fill
+ * rules, capabilities, id, out, pause and context before.
  */
-void session_open(struct session *, const char *place);
-/* The same with a store that is open already. */
 void session_begin(struct session *, struct store *);
+/* The same where it could not be opened: -ERR, [IN-USE] for ERROR_BUSY. The session is over. */
+void session_refuse(struct session *, const struct error *);
 /*
  * Runs the complete lines of input[0 .. size), which it changes. Returns how many octets it is done
  * with; what is left is the start of a line. Stops when the session is over.

@@ -246,24 +246,27 @@ test_the_answer_to_a_login(void **state)
 }
 
 static void
-test_a_place_that_cannot_be_opened(void **state)
+test_a_maildrop_that_cannot_be_opened(void **state)
 {
 	static const struct {
-		const char *place, *answer;
+		enum error_kind kind;
+		const char *answer;
 	} cases[] = {
-		{ "maildir:/nonexistent/x/y", "-ERR [SYS/TEMP] the maildrop cannot be opened now\r\n" },
-		{ "what:/x", "-ERR [SYS/PERM] the maildrop cannot be opened; tell the postmaster\r\n" },
+		{ ERROR_BUSY, "-ERR [IN-USE] the maildrop is open in another session\r\n" },
+		{ ERROR_TEMPORARY, "-ERR [SYS/TEMP] the maildrop cannot be opened now\r\n" },
+		{ ERROR_PERMANENT, "-ERR [SYS/PERM] the maildrop cannot be opened; tell the postmaster\r\n" },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct error error = { .kind = cases[i].kind, .text = "as the test wants" };
 		struct record record = { .used = 0 };
 		struct session s = { .rules = &rules, .id = 1 };
 		struct writer w;
 
 		writer_init(&w, buffer, sizeof(buffer), record_sink, &record);
 		s.out = &w;
-		session_open(&s, cases[i].place);
+		session_refuse(&s, &error);
 		writer_flush(&w);
 		assert_string_equal(record.text, cases[i].answer);
 		assert_int_equal(s.end, SESSION_NOT_OPENED);
@@ -358,7 +361,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_talks),
 		cmocka_unit_test(test_the_answer_to_a_login),
-		cmocka_unit_test(test_a_place_that_cannot_be_opened),
+		cmocka_unit_test(test_a_maildrop_that_cannot_be_opened),
 		cmocka_unit_test(test_long_lines_and_nul),
 		cmocka_unit_test(test_bad_commands_are_answered_ever_more_slowly),
 		cmocka_unit_test(test_without_last_there_is_no_last),
