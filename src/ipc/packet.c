@@ -28,6 +28,8 @@ packet_send(int socket, struct iovec parts[], size_t part_count, int descriptor)
 	if (descriptor >= 0) {
 		struct cmsghdr *rights = &control.header;
 
+		/* The room behind the descriptor goes out too. */
+		memset(&control, 0, CMSG_SPACE(sizeof(descriptor)));
 		rights->cmsg_level = SOL_SOCKET;
 		rights->cmsg_type = SCM_RIGHTS;
 		rights->cmsg_len = CMSG_LEN(sizeof(descriptor));
