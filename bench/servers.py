@@ -151,6 +151,7 @@ class Server:
     """One server with one configuration: start(), the measures, stop()."""
 
     ours = False
+    has_mail = True
 
     def __init__(self, name, place):
         self.name = name            # for the table
@@ -349,3 +350,18 @@ class Restante(Server):
             directory=self.directory, mail=self.mail, certificate=self.certificate, key=self.key,
             login_uid=LOGIN_UID, port=self.port, tls_port=self.tls_port))
         return [self.programs + "/restanted", "-c", path, "--programs", self.programs]
+
+
+class Floor(Server):
+    """Not a server: the least that the same talk can cost. See floor.c."""
+
+    tuned = False
+    has_mail = False
+
+    def __init__(self, place, certificate, key, build):
+        super().__init__("floor", place)
+        self.certificate, self.key = certificate, key
+        self.program = shutil.copy(f"{build}/bench/floor", place)
+
+    def configure(self):
+        return [self.program, str(self.port), str(self.tls_port), self.certificate, self.key]

@@ -28,6 +28,9 @@ PATIENCE_SECONDS = 60
 # What a sanitizer writes when it has found something.
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 
+# What the server itself keeps in a Maildir.
+OWN_FILES = {"restante-index"}
+
 PASSWORD = "correct horse"
 
 
@@ -124,7 +127,9 @@ class User:
     def give_away(self):
         """What root has put there becomes the user's."""
         if os.getuid() == 0:
-            subprocess.run(["chown", "-R", "%d:%d" % (self.uid, self.uid), self.home], check=True)
+            for directory, _, names in os.walk(self.home):
+                for path in [directory] + [os.path.join(directory, name) for name in names]:
+                    os.chown(path, self.uid, self.uid)
 
     def deliver(self, text, folder="new", name=None, flags=""):
         """Puts a message there as another program would; the unique part of its name."""
@@ -140,17 +145,17 @@ class User:
     def stored(self):
         """The messages that lie there: unique part of the name -> text."""
         found = {}
-        for folder in ("new", "cur"):
-            for name in os.listdir(self.maildir + "/" + folder):
-                with open("%s/%s/%s" % (self.maildir, folder, name), "rb") as file:
-                    found[name.split(":")[0]] = file.read()
+        for path, text in self.files().items():
+            folder, _, name = path.partition("/")
+            if folder in ("new", "cur") and "/" not in name and not name.startswith("."):
+                found[name.split(":")[0]] = text
         return found
 
     def files(self):
-        """Every file of the Maildir with its text: nothing may change that nobody asked for."""
+        """Every file of the Maildir, with its text, that is not the server's own."""
         found = {}
         for directory, _, names in os.walk(self.maildir):
-            for name in names:
+            for name in set(names) - OWN_FILES:
                 path = os.path.join(directory, name)
                 with open(path, "rb") as file:
                     found[os.path.relpath(path, self.maildir)] = file.read()
@@ -330,14 +335,15 @@ class Server:
             timeout=PATIENCE_SECONDS, **more)
 
     def stop(self, number=signal.SIGTERM):
-        """Ends it and looks at what it leaves behind."""
+        """Ends it and looks at what it leaves behind. number None: it has been told already."""
         if self.process is None:
             return
         process, self.process = self.process, None
         children = []
         if process.poll() is None:
             children = children_of(process.pid)
-            process.send_signal(number)
+            if number is not None:
+                process.send_signal(number)
         try:
             status = process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -427,11 +433,11 @@ class Client:
 
     def rest(self):
         """All that comes until the server closes the connection."""
+        pieces, self.pending = [self.pending], b""
         with contextlib.suppress(ConnectionResetError):
-            while self.fill():
-                pass
-        rest, self.pending = self.pending, b""
-        return rest
+            while octets := self.socket.recv(1 << 20):
+                pieces.append(octets)
+        return b"".join(pieces)
 
     def ended(self):
         """True if the server closes the connection and says nothing more."""

@@ -16,7 +16,7 @@ from restante import OTHER_MAIL_UID, is_running, wait_until
 def kill(server, pid, number=signal.SIGKILL):
     server.expected_deaths = True
     os.kill(pid, number)
-    wait_until(lambda: not is_running(pid), "the end of %d" % pid)
+    wait_until(lambda: not os.path.exists("/proc/%d" % pid), "%d to be noticed as dead" % pid)
 
 
 def login_process_of(server, client):
@@ -413,6 +413,7 @@ def test_notifications(server):
     assert "READY=1" in server.notified()
     server.process.send_signal(signal.SIGTERM)
     assert "STOPPING=1" in server.notified()
+    server.stop(None)
 
 
 def test_socket_activation(server, anna):

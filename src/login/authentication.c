@@ -133,17 +133,28 @@ authentication_forget(struct connection *c)
 }
 
 static void
-granted(struct connection *c, struct ipc_message *message)
+log_login(const struct connection *c, const struct ipc_granted *granted)
 {
-	const struct ipc_granted *body = &message->body.granted;
 	char peer[PEER_SIZE];
 
-	leave(c);
 	peer_text(&c->peer, peer);
-	LOG(LOG_LEVEL_INFO, "login", LOG_SESSION(c->session), LOG_TEXT("user", body->user),
-	    LOG_TEXT("method", body->method), LOG_TEXT("peer", peer),
-	    LOG_TEXT("tls", connection_is_protected(c) ? tls_version(c->stream.tls) : "none"),
-	    LOG_TEXT("cipher", connection_is_protected(c) ? tls_cipher(c->stream.tls) : "none"));
+	if (connection_is_protected(c))
+		LOG(LOG_LEVEL_INFO, "login", LOG_SESSION(c->session),
+		    LOG_TEXT("user", granted->user), LOG_TEXT("method", granted->method),
+		    LOG_TEXT("peer", peer), LOG_TEXT("tls", tls_version(c->stream.tls)),
+		    LOG_TEXT("cipher", tls_cipher(c->stream.tls)));
+	else
+		LOG(LOG_LEVEL_INFO, "login", LOG_SESSION(c->session),
+		    LOG_TEXT("user", granted->user), LOG_TEXT("method", granted->method),
+		    LOG_TEXT("peer", peer), LOG_TEXT("tls", "none"));
+}
+
+/* The handover follows when the last reply has gone. */
+static void
+granted(struct connection *c, struct ipc_message *message)
+{
+	leave(c);
+	log_login(c, &message->body.granted);
 	c->granted = message->descriptor;
 	message->descriptor = -1;
 }

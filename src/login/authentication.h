@@ -9,7 +9,7 @@
 struct connection;
 struct login;
 
-/* Takes the descriptor; an earlier channel is closed, and who waits on it gets a temporary error. */
+/* Takes the descriptor. An earlier channel is closed; who waits on it gets a temporary error. */
 void authentication_open(struct login *, int descriptor);
 /* Both answer the client at once if auth cannot be asked. */
 void authentication_check(struct connection *, enum ipc_check_method, const char *user,

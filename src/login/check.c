@@ -95,7 +95,8 @@ check_run(int control)
 	}
 	channel_close(&channel);
 	if (!settings_seen || (settings.certificate_count > 0 && !keys_seen)) {
-		LOG(LOG_LEVEL_ERROR, "check", LOG_TEXT("reason", "the parent did not send everything"));
+		LOG(LOG_LEVEL_ERROR, "check",
+		    LOG_TEXT("reason", "the parent did not send everything"));
 		good = false;
 	}
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -1,4 +1,4 @@
-/* The life of a connection: accepted, greeted, read from, answered, and its end. See connection.h. */
+/* See connection.h: accepted, greeted, read from, answered, and ended. */
 
 #include "login/connection.h"
 
@@ -138,7 +138,8 @@ connection_end(struct connection *c, const char *reason)
 	if (c->state == CONNECTION_CLOSED)
 		return;
 	if (reason != NULL)
-		LOG(LOG_LEVEL_INFO, "disconnect", LOG_SESSION(c->session), LOG_TEXT("reason", reason));
+		LOG(LOG_LEVEL_INFO, "disconnect", LOG_SESSION(c->session),
+		    LOG_TEXT("reason", reason));
 	authentication_forget(c);
 	c->state = CONNECTION_CLOSED;
 	deadlines_remove(&login->young, &c->deadline);
@@ -207,7 +208,8 @@ start_tls(struct connection *c)
 {
 	struct login *login = login_of(c);
 
-	if (login->tls == NULL || (c->stream.tls = tls_accept(login->tls, c->stream.socket)) == NULL)
+	if (login->tls == NULL ||
+	    (c->stream.tls = tls_accept(login->tls, c->stream.socket)) == NULL)
 		connection_end(c, login->tls == NULL ? "no certificate" : "no memory");
 }
 

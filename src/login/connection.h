@@ -44,7 +44,7 @@ struct connection {
 	struct peer peer;
 	uint16_t held_size;
 	uint16_t bad_count, refused_count;
-	int granted;			/* auth's descriptor, until the last reply has gone; or -1 */
+	int granted;			/* auth's descriptor, while a reply is still to go; or -1 */
 	uint8_t state;			/* enum connection_state */
 	uint8_t tls_mode;		/* enum config_tls_mode */
 	uint8_t events;			/* polled for */

@@ -36,8 +36,14 @@ on_settings(struct login *login, struct ipc_message *message)
 		return;
 	}
 	login->has_settings = true;
-	login->domain = login->settings.apop != 0 ? greeting_domain(login->settings.hostname) : NULL;
+	login->domain =
+	    login->settings.apop != 0 ? greeting_domain(login->settings.hostname) : NULL;
 	log_level_set((enum log_level)login->settings.log_level);
+	/* IPC_KEYS only follows if there are some. */
+	if (login->settings.certificate_count == 0) {
+		tls_context_unref(login->tls);
+		login->tls = NULL;
+	}
 }
 
 /* Connections keep the context they began with. Bad keys change nothing. */

@@ -19,20 +19,23 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define PATIENCE_MILLISECONDS 60000	/* a test that hangs so long has failed */
-
 const char *fake_login_program;
+struct fake_certificates fake_certificates;
 
-struct fake_user {
-	struct fake_ring *ring;
-	int socket;
-	struct fake_client *tls;
-	bool untidy;		/* the server went without a goodbye */
-};
+int
+fake_certificates_make(void **state)
+{
+	(void)state;
+	fake_certificate_make(&fake_certificates.ec,
+	    &(struct fake_certificate_wish){ .names = "DNS:pop.example" });
+	fake_certificate_make(&fake_certificates.rsa,
+	    &(struct fake_certificate_wish){ .rsa = true, .names = "DNS:pop.example" });
+	return 0;
+}
 
 /* Fails with what the program logged, because that mostly says why. */
-static void
-give_up(struct fake_ring *ring, const char *what)
+void
+ring_give_up(struct fake_ring *ring, const char *what)
 {
 	char log[8192];
 	ssize_t n = pread(ring->log, log, sizeof(log) - 1, 0);
@@ -54,6 +57,7 @@ ring_config(struct config *config)
 	config->bad_commands_max = 4;
 	config->bad_command_delay_milliseconds = 0;
 	config->log_level = 2;
+	config->certificate_count = 2;
 }
 
 static void
@@ -78,7 +82,7 @@ tell(struct fake_ring *ring, enum ipc_type type, const void *body, int descripto
 	struct error error;
 
 	if (channel_send(&ring->parent, type, body, descriptor, &error) != 0)
-		give_up(ring, error.text);
+		ring_give_up(ring, error.text);
 }
 
 void
@@ -191,14 +195,15 @@ ring_start(struct fake_ring *ring, const struct config *config,
 	ring_send_settings(ring, config);
 	if (certificates != NULL) {
 		ring_send_keys(ring,
-		    (const struct fake_certificate *[]){ &certificates->ec, &certificates->rsa }, 2);
+		    (const struct fake_certificate *[]){ &certificates->ec, &certificates->rsa },
+		    2);
 		tell(ring, IPC_TICKET_KEYS, &tickets, -1);
 	}
 	ring_new_auth(ring);
 	ring_send_listeners(ring, 1);
 	while (!ring->ready)
 		if (!ring_serve(ring, PATIENCE_MILLISECONDS))
-			give_up(ring, "it does not get ready");
+			ring_give_up(ring, "it does not get ready");
 }
 
 void
@@ -229,7 +234,7 @@ ring_wait(struct fake_ring *ring)
 	assert_int_equal(waitpid(ring->pid, &status, 0), ring->pid);
 	ring->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 	if (ring->exit_status != 0)
-		give_up(ring, "it ended badly");
+		ring_give_up(ring, "it ended badly");
 	channel_close(&ring->parent);
 	channel_close(&ring->auth);
 	for (int port = 0; port < PORT_COUNT; port++)
@@ -237,7 +242,23 @@ ring_wait(struct fake_ring *ring)
 	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
 		if (ring->maildrops[i].stream >= 0)
 			close(ring->maildrops[i].stream);
+	fake_session_free(ring->ticket);
 	close(ring->log);
+}
+
+void
+ring_hold(struct fake_ring *ring)
+{
+	int status;
+
+	assert_int_equal(kill(ring->pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(ring->pid, &status, WUNTRACED), ring->pid);
+}
+
+void
+ring_go_on(struct fake_ring *ring)
+{
+	assert_int_equal(kill(ring->pid, SIGCONT), 0);
 }
 
 void
@@ -294,7 +315,8 @@ decide(struct fake_ring *ring, uint64_t session, const char *user, const char *p
 	}
 	while (ring->maildrops[slot].stream >= 0)
 		assert_true(++slot < FAKE_MAILDROPS_MAX);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
 	ring->maildrops[slot] = (struct fake_maildrop){ .stream = ends[0], .client = -1 };
 	memset(&granted, 0, sizeof(granted));
 	granted.session = session;
@@ -400,7 +422,8 @@ serve_channel(struct fake_ring *ring, struct ipc_channel *channel,
 	struct error error;
 	int got;
 
-	while (channel->descriptor >= 0 && (got = channel_receive(channel, &message, &error)) != 0) {
+	while (
+	    channel->descriptor >= 0 && (got = channel_receive(channel, &message, &error)) != 0) {
 		if (got < 0) {
 			channel_close(channel);
 			return;
@@ -432,6 +455,10 @@ maildrop_open(struct fake_maildrop *maildrop)
 		return;
 	}
 	assert_true(write(maildrop->stream, welcome, strlen(welcome)) > 0);
+	if (strstr(maildrop->early, "QUIT\r\n") != NULL) {
+		close(maildrop->stream);
+		maildrop->stream = -1;
+	}
 }
 
 /* Says again what it hears, until it hears "QUIT". */
@@ -456,8 +483,8 @@ maildrop_serve(struct fake_maildrop *maildrop)
 	}
 }
 
-static bool
-serve_with(struct fake_ring *ring, int milliseconds, int also, short events)
+bool
+ring_serve_with(struct fake_ring *ring, int milliseconds, int also, short events)
 {
 	struct pollfd polls[3 + FAKE_MAILDROPS_MAX] = {
 		{ .fd = ring->parent.descriptor, .events = POLLIN },
@@ -483,126 +510,5 @@ serve_with(struct fake_ring *ring, int milliseconds, int also, short events)
 bool
 ring_serve(struct fake_ring *ring, int milliseconds)
 {
-	return serve_with(ring, milliseconds, -1, 0);
-}
-
-struct fake_user *
-user_connect_raw(struct fake_ring *ring, enum fake_port port)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(ring->ports[port]),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct fake_user *user = calloc(1, sizeof(*user));
-
-	assert_non_null(user);
-	user->ring = ring;
-	user->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_true(user->socket >= 0);
-	assert_int_equal(connect(user->socket, (struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(fcntl(user->socket, F_SETFL, O_NONBLOCK), 0);
-	return user;
-}
-
-bool
-user_starts_tls(struct fake_user *user)
-{
-	int done;
-
-	user->tls = fake_client_new(user->socket, &(struct fake_client_wish){ .version_max = 0 });
-	while ((done = fake_client_handshake(user->tls)) == 0)
-		if (!serve_with(user->ring, PATIENCE_MILLISECONDS, user->socket, POLLIN))
-			give_up(user->ring, "the handshake hangs");
-	return done == 1;
-}
-
-struct fake_user *
-user_connect(struct fake_ring *ring, enum fake_port port)
-{
-	struct fake_user *user = user_connect_raw(ring, port);
-
-	if (port == PORT_TLS && !user_starts_tls(user)) {
-		user_leaves(user);
-		return NULL;
-	}
-	return user;
-}
-
-void
-user_says(struct fake_user *user, const char *text, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = user->tls != NULL ? fake_client_write(user->tls, text, (int)size) :
-		    send(user->socket, text, size, MSG_NOSIGNAL);
-
-		if (n > 0) {
-			text += n;
-			size -= (size_t)n;
-			continue;
-		}
-		if (errno == EPIPE || errno == ECONNRESET)
-			return;
-		if (!serve_with(user->ring, PATIENCE_MILLISECONDS, user->socket, POLLOUT))
-			give_up(user->ring, "nobody listens");
-	}
-}
-
-size_t
-user_hears(struct fake_user *user, char *text, size_t size)
-{
-	size_t used = 0;
-
-	while (used < size) {
-		ssize_t n = user->tls != NULL ?
-		    fake_client_read(user->tls, text + used, (int)(size - used)) :
-		    recv(user->socket, text + used, size - used, 0);
-
-		if (n > 0) {
-			used += (size_t)n;
-			continue;
-		}
-		user->untidy = n == -2;
-		if (n == 0 || n == -2 || (user->tls == NULL && errno == ECONNRESET))
-			break;
-		if (!serve_with(user->ring, PATIENCE_MILLISECONDS, user->socket, POLLIN)) {
-			text[used] = '\0';
-			give_up(user->ring, text);
-		}
-	}
-	text[used] = '\0';
-	return used;
-}
-
-void
-user_expects(struct fake_user *user, const char *text)
-{
-	size_t size = strlen(text);
-	char *heard = malloc(size + 1);
-
-	assert_non_null(heard);
-	user_hears(user, heard, size);
-	assert_string_equal(heard, text);
-	free(heard);
-}
-
-void
-user_expects_end(struct fake_user *user)
-{
-	char rest[256];
-
-	user_hears(user, rest, sizeof(rest) - 1);
-	assert_string_equal(rest, "");
-	assert_false(user->untidy);
-}
-
-void
-user_leaves(struct fake_user *user)
-{
-	fake_client_free(user->tls);
-	close(user->socket);
-	free(user);
-}
-
-int
-user_socket(const struct fake_user *user)
-{
-	return user->socket;
+	return ring_serve_with(ring, milliseconds, -1, 0);
 }

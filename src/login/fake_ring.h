@@ -15,6 +15,13 @@
 #include "tls/fake_client.h"
 
 #define FAKE_MAILDROPS_MAX 8
+#define PATIENCE_MILLISECONDS 60000	/* a test that hangs so long has failed */
+
+/* What it says with the settings of ring_config(). */
+#define READY   "+OK ready\r\n"
+#define CAPA_HEAD "+OK capability list follows\r\nTOP\r\nUIDL\r\n"
+#define CAPA_TAIL \
+	"RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\nIMPLEMENTATION test\r\n.\r\n"
 
 enum fake_port { PORT_PLAIN, PORT_STLS, PORT_TLS, PORT_COUNT };
 
@@ -37,6 +44,10 @@ struct fake_ring {
 	struct config config;
 	struct fake_maildrop maildrops[FAKE_MAILDROPS_MAX];
 	bool idle_maildrops;	/* do not read or answer by themselves */
+	bool keep_tickets;	/* clients come back with the ticket of the one before */
+	void *ticket;
+	int tls_version_max;	/* of clients; 0: as it comes */
+	bool narrow;		/* clients have next to no room for what they do not read */
 	/* What auth was asked last, and how often. */
 	struct ipc_check check;
 	struct ipc_sasl_start sasl_start;
@@ -56,6 +67,10 @@ struct fake_certificates {
 };
 
 extern const char *fake_login_program;
+extern struct fake_certificates fake_certificates;
+
+/* For cmocka: makes them. */
+int fake_certificates_make(void **state);
 
 /* The defaults, and what suits tests: passwords allowed everywhere, no delays, short limits. */
 void ring_config(struct config *);
@@ -64,12 +79,19 @@ void ring_start(struct fake_ring *, const struct config *, const struct fake_cer
 /* --check of these pairs; sets exit_status, and the log stays open. */
 void ring_check(struct fake_ring *, const struct config *,
     const struct fake_certificate *const pairs[], size_t count);
+/* Holds the program still, so that much arrives at once; and lets it go on. */
+void ring_hold(struct fake_ring *);
+void ring_go_on(struct fake_ring *);
 /* SIGKILL is not needed: tells it to stop and fails unless it ends well. */
 void ring_stop(struct fake_ring *);
 /* Waits for its end; sets exit_status. */
 void ring_wait(struct fake_ring *);
 /* Serves whoever has something to say, for at most so many milliseconds. False: nobody had. */
 bool ring_serve(struct fake_ring *, int milliseconds);
+/* The same, and looks at one more descriptor. */
+bool ring_serve_with(struct fake_ring *, int milliseconds, int also, short events);
+/* Fails with what the program logged, because that mostly says why. */
+void ring_give_up(struct fake_ring *, const char *what);
 void ring_send_settings(struct fake_ring *, const struct config *);
 void ring_send_keys(struct fake_ring *, const struct fake_certificate *const pairs[], size_t count);
 void ring_send_listeners(struct fake_ring *, uint32_t generation);
@@ -95,7 +117,9 @@ void user_says(struct fake_user *, const char *text, size_t size);
 size_t user_hears(struct fake_user *, char *text, size_t size);
 /* Fails the test unless exactly this comes. */
 void user_expects(struct fake_user *, const char *text);
-/* Fails the test unless the stream ends here, with TLS by a goodbye. */
+/* Fails the test unless the stream ends here: not by a reset, and with TLS by a goodbye. */
 void user_expects_end(struct fake_user *);
 void user_leaves(struct fake_user *);
 int user_socket(const struct fake_user *);
+/* Did its ticket still do? */
+bool user_resumed(const struct fake_user *);

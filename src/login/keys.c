@@ -17,7 +17,8 @@ read_all(struct keys *keys, int memfd, struct error *error)
 
 	if (fstat(memfd, &status) != 0)
 		return error_errno(error, ERROR_PERMANENT, "cannot read the keys");
-	if (status.st_size < (off_t)sizeof(struct ipc_keys_header) || status.st_size > SIZE_MAX_OCTETS)
+	if (status.st_size < (off_t)sizeof(struct ipc_keys_header) ||
+	    status.st_size > SIZE_MAX_OCTETS)
 		return error_set(error, ERROR_PROTOCOL, "the keys have a wrong size");
 	keys->size = (size_t)status.st_size;
 	keys->memory = malloc(keys->size);
@@ -38,7 +39,8 @@ divide(struct keys *keys, struct error *error)
 	if (header->count > TLS_PAIRS_MAX)
 		return error_set(error, ERROR_PROTOCOL, "too many keys");
 	for (size_t i = 0; i < header->count; i++) {
-		size_t chain_size = header->pairs[i].chain_size, key_size = header->pairs[i].key_size;
+		size_t chain_size = header->pairs[i].chain_size,
+		       key_size = header->pairs[i].key_size;
 
 		if (chain_size > left || key_size > left - chain_size)
 			return error_set(error, ERROR_PROTOCOL, "the keys have a wrong size");

@@ -31,7 +31,7 @@ listener_add(struct login *login, int socket, const struct ipc_listener *message
 		close(socket);
 		return;
 	}
-	/* Accepted sockets inherit it, which spares a call for each. Sockets of other families have none. */
+	/* Accepted sockets inherit it, which spares a call for each. Not every family has it. */
 	(void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	listener->poll.data = listener;
 	listener->socket = socket;
@@ -71,7 +71,8 @@ listeners_accept(struct login *login, uint32_t generation)
 	close_but(login, true, generation);
 	if (uv_is_active((uv_handle_t *)&login->accept_pause))
 		return;
-	for (struct listener *listener = login->listeners; listener != NULL; listener = listener->next)
+	for (struct listener *listener = login->listeners; listener != NULL;
+	     listener = listener->next)
 		uv_poll_start(&listener->poll, UV_READABLE, listener_event);
 }
 
@@ -86,7 +87,8 @@ pause_over(uv_timer_t *timer)
 {
 	struct login *login = timer->loop->data;
 
-	for (struct listener *listener = login->listeners; listener != NULL; listener = listener->next)
+	for (struct listener *listener = login->listeners; listener != NULL;
+	     listener = listener->next)
 		uv_poll_start(&listener->poll, UV_READABLE, listener_event);
 }
 
@@ -95,7 +97,8 @@ static void
 pause_all(struct login *login, int code)
 {
 	LOG(LOG_LEVEL_WARNING, "accept-paused", LOG_TEXT("reason", strerrordesc_np(code)));
-	for (struct listener *listener = login->listeners; listener != NULL; listener = listener->next)
+	for (struct listener *listener = login->listeners; listener != NULL;
+	     listener = listener->next)
 		uv_poll_stop(&listener->poll);
 	uv_timer_start(&login->accept_pause, pause_over, PAUSE_MILLISECONDS, 0);
 }
@@ -136,7 +139,8 @@ accept_one(struct login *login, struct listener *listener)
 	}
 	peer_from(&peer, (struct sockaddr *)&address);
 	if (login->young.count >= login->settings.connections_max ||
-	    !addresses_enter(&login->addresses, &peer, login->settings.connections_per_address_max)) {
+	    !addresses_enter(
+		&login->addresses, &peer, login->settings.connections_per_address_max)) {
 		refuse(listener, socket, &peer);
 		return true;
 	}

@@ -45,7 +45,7 @@ struct login {
 	struct deadlines young;		/* connections before login, the oldest first */
 	struct deadlines pumps;		/* TLS connections that have logged in */
 	struct deadlines lingering;	/* the same, when only their last octets are still to go */
-	struct connection *asking[ASKING_BUCKETS];	/* by session: auth has a question of theirs */
+	struct connection *asking[ASKING_BUCKETS];	/* those auth has a question of, by session */
 
 	/* Lent to whatever connection the loop is at; nothing in them outlives a callback. */
 	struct writer out;

@@ -6,8 +6,8 @@
  * Holds: the clients' sockets, the TLS keys.
  * Never sees: a mailbox, the password file, any file at all. Passwords pass through, to auth, and
  *   are wiped behind it.
- * Talks to: strangers; the parent (settings, keys, listening sockets); auth; and maildrop processes,
- *   but only over descriptors that auth gave it.
+ * Talks to: strangers; the parent (settings, keys, listening sockets); auth; and maildrop
+ *   processes, but only over descriptors that auth gave it.
  *
  * A stranger can make it use a bounded amount of memory and time, and what breaks here holds no
  * mail.
@@ -111,7 +111,8 @@ run(void)
 		return EXIT_FAILURE;
 	}
 	if (control_open(&login, CONTROL_DESCRIPTOR) < 0) {
-		LOG(LOG_LEVEL_ERROR, "start", LOG_TEXT("reason", "descriptor 3 is no control channel"));
+		LOG(LOG_LEVEL_ERROR, "start",
+		    LOG_TEXT("reason", "descriptor 3 is no control channel"));
 		return EXIT_FAILURE;
 	}
 	uv_run(&login.loop, UV_RUN_DEFAULT);

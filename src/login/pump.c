@@ -135,7 +135,7 @@ update(struct pump *pump)
 	poll_for(&pump->pair, &pump->pair_events, pair, pair_event);
 }
 
-/* Sends to the maildrop; keeps what it does not take. A maildrop that has gone is noticed elsewhere. */
+/* Sends to the maildrop; keeps what it does not take. If it has gone, reading will tell. */
 static void
 to_pair(struct pump *pump, const char *data, size_t size)
 {

@@ -76,7 +76,8 @@ find_mechanism(const struct connection *c, const char *asked, char *name, size_t
 	size_t length;
 
 	for (; (length = next_word(&word)) > 0; word += length) {
-		if (strlen(asked) != length || strncasecmp(asked, word, length) != 0 || length >= size)
+		if (strlen(asked) != length || strncasecmp(asked, word, length) != 0 ||
+		    length >= size)
 			continue;
 		snprintf(name, size, "%.*s", (int)length, word);
 		return true;

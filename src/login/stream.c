@@ -92,7 +92,8 @@ stream_flush(struct stream *stream)
 	}
 	if (stream->waiting_size == 0)
 		return STREAM_DONE;
-	n = send(stream->socket, stream->waiting, stream->waiting_size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = send(
+	    stream->socket, stream->waiting, stream->waiting_size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0)
 		return is_passing(errno) ? STREAM_AGAIN : STREAM_FAILED;
 	stream->waiting_size -= (size_t)n;

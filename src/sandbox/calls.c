@@ -83,7 +83,10 @@ const size_t call_group_count = sizeof(call_groups) / sizeof(call_groups[0]);
 #define INT 0xffffffffu		/* an int as a whole: the kernel does not look at more */
 
 const struct call_condition call_conditions[] = {
-	/* No new code in the children; in the parent, whose children load theirs, none that was just written. */
+	/*
+	 * No new code in the children. The parent's children load their libraries behind its filter:
+	 * there it is no memory that is writable and executable at once.
+	 */
 	{ ALL, "mmap", 2, PROT_EXEC, 0 },
 	{ ALL, "mprotect", 2, PROT_EXEC, 0 },
 	{ PARENT, "mmap", 2, PROT_WRITE, 0 },

@@ -90,8 +90,8 @@ use_defaults(struct tls_context *context, struct error *error)
 		pair->is_default = wanted;
 		if (wanted && SSL_CTX_use_cert_and_key(context->ctx, pair->certificate, pair->key,
 				  pair->chain, 1) != 1)
-			return error_set(error, ERROR_PERMANENT, "certificate %zu cannot be used: %s",
-			    i + 1, tls_reason());
+			return error_set(error, ERROR_PERMANENT,
+			    "certificate %zu cannot be used: %s", i + 1, tls_reason());
 	}
 	for (size_t i = 0; i < context->pair_count; i++)
 		if (!context->pairs[i].is_default)

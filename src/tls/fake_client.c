@@ -51,7 +51,8 @@ fake_certificate_make(struct fake_certificate *made, const struct fake_certifica
 	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
 	X509_gmtime_adj(X509_getm_notBefore(certificate), from);
 	X509_gmtime_adj(X509_getm_notAfter(certificate), to);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
+	X509_NAME_add_entry_by_txt(
+	    name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
 	X509_set_issuer_name(certificate, name);
 	X509_set_pubkey(certificate, key);
 	if (wish->names != NULL) {
@@ -214,8 +215,8 @@ fake_client_protocol(const struct fake_client *client)
 	unsigned int size;
 
 	SSL_get0_alpn_selected(client->ssl, &protocol, &size);
-	snprintf(((struct fake_client *)(uintptr_t)client)->protocol, sizeof(client->protocol), "%.*s",
-	    (int)size, (const char *)protocol);
+	snprintf(((struct fake_client *)(uintptr_t)client)->protocol, sizeof(client->protocol),
+	    "%.*s", (int)size, (const char *)protocol);
 	return client->protocol;
 }
 
@@ -251,11 +252,9 @@ fake_client_session(const struct fake_client *client)
 	/* A ticket renewed in TLS 1.2 is not announced by the callback. */
 	if (client->session == NULL && SSL_version(client->ssl) == TLS1_2_VERSION &&
 	    SSL_SESSION_has_ticket(SSL_get0_session(client->ssl)))
-		return SSL_get1_session(client->ssl);
-	if (client->session == NULL)
-		return NULL;
-	SSL_SESSION_up_ref(client->session);
-	return client->session;
+		return SSL_SESSION_dup(SSL_get0_session(client->ssl));
+	/* A copy, because OpenSSL spoils a session whose connection ends without a goodbye. */
+	return client->session != NULL ? SSL_SESSION_dup(client->session) : NULL;
 }
 
 void

@@ -17,7 +17,7 @@ struct fake_certificate {
 
 struct fake_certificate_wish {
 	bool rsa;		/* 2048 bits; else P-256 */
-	const char *names;	/* subjectAltName as OpenSSL writes it, "DNS:a,DNS:*.b"; NULL: none */
+	const char *names;	/* subjectAltName, "DNS:a,DNS:*.b"; NULL: none */
 	long from_seconds, to_seconds;	/* from now; both 0: from an hour ago for a day */
 };
 

@@ -29,16 +29,16 @@ load_chain(struct pair *pair, const struct tls_pair *source, struct error *error
 		pair->certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 	if (pair->certificate == NULL || pair->chain == NULL) {
 		BIO_free(bio);
-		return error_set(error, ERROR_PERMANENT, "%s: no certificate in it (%s)", source->name,
-		    tls_reason());
+		return error_set(error, ERROR_PERMANENT, "%s: no certificate in it (%s)",
+		    source->name, tls_reason());
 	}
 	while ((next = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
 		sk_X509_push(pair->chain, next);
 	BIO_free(bio);
 	/* The end of the text is no error; anything else is. */
 	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-		return error_set(error, ERROR_PERMANENT, "%s: a damaged certificate in the chain (%s)",
-		    source->name, tls_reason());
+		return error_set(error, ERROR_PERMANENT,
+		    "%s: a damaged certificate in the chain (%s)", source->name, tls_reason());
 	ERR_clear_error();
 	return 0;
 }
@@ -71,7 +71,8 @@ check_pair(const struct pair *pair, const char *name, struct error *error)
 		    "%s: the private key does not belong to this certificate", name);
 	}
 	if (X509_cmp_current_time(X509_get0_notBefore(pair->certificate)) > 0)
-		return error_set(error, ERROR_PERMANENT, "%s: the certificate is not valid yet", name);
+		return error_set(
+		    error, ERROR_PERMANENT, "%s: the certificate is not valid yet", name);
 	if (X509_cmp_current_time(X509_get0_notAfter(pair->certificate)) < 0)
 		return error_set(error, ERROR_PERMANENT, "%s: the certificate has expired", name);
 	return 0;
@@ -139,8 +140,8 @@ pair_is_for(const struct pair *pair, const char *name, bool by_wildcard)
 	for (char **own = pair->names; *own != NULL; own++) {
 		if (!by_wildcard && strcasecmp(*own, name) == 0)
 			return true;
-		if (by_wildcard && strncmp(*own, "*.", 2) == 0 && parent != NULL && parent != name &&
-		    strcasecmp(*own + 1, parent) == 0)
+		if (by_wildcard && strncmp(*own, "*.", 2) == 0 && parent != NULL &&
+		    parent != name && strcasecmp(*own + 1, parent) == 0)
 			return true;
 	}
 	return false;

@@ -35,8 +35,8 @@ tls_context_tickets(struct tls_context *context, const struct tls_ticket_key key
 }
 
 static bool
-key_use(const struct tls_ticket_key *key, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
-    int sealing)
+key_use(const struct tls_ticket_key *key, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+    EVP_MAC_CTX *mac, int sealing)
 {
 	char digest[] = "SHA256";
 	OSSL_PARAM parameters[] = {
@@ -44,8 +44,9 @@ key_use(const struct tls_ticket_key *key, unsigned char *iv, EVP_CIPHER_CTX *cip
 		OSSL_PARAM_construct_end(),
 	};
 
-	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher_key, iv, sealing) == 1 &&
-	    EVP_MAC_init(mac, key->mac_key, sizeof(key->mac_key), parameters) == 1;
+	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher_key, iv, sealing) ==
+		   1 &&
+	       EVP_MAC_init(mac, key->mac_key, sizeof(key->mac_key), parameters) == 1;
 }
 
 int
@@ -69,7 +70,8 @@ tickets_callback(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER
 			continue;
 		if (!key_use(&keys[i], iv, cipher, mac, 0))
 			return TICKET_FAILED;
-		return i == 0 ? TICKET_GOOD : TICKET_RENEW;
+		/* In TLS 1.3 clients use a ticket once (RFC 8446, appendix C.4). */
+		return i == 0 && SSL_version(ssl) != TLS1_3_VERSION ? TICKET_GOOD : TICKET_RENEW;
 	}
 	return TICKET_UNKNOWN;
 }

@@ -1,0 +1,172 @@
+"""The programs by hand: help, versions, restanted -t, a maildrop without a server."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+import restante
+from restante import PATIENCE_SECONDS, PROGRAMS
+
+
+def run(*command, **more):
+    return subprocess.run(command, capture_output=True, timeout=PATIENCE_SECONDS,
+                          env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"), **more)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_and_version(programs, program):
+    told = run("%s/%s" % (programs, program), "--help")
+    assert told.returncode == 0 and b"usage" in told.stdout.lower() and not told.stderr
+    told = run("%s/%s" % (programs, program), "--version")
+    assert told.returncode == 0 and re.fullmatch(rb"%s \d+\.\d+\.\d+\n" % program.encode(), told.stdout)
+    told = run("%s/%s" % (programs, program), "--nonsense", stdin=subprocess.DEVNULL)
+    assert told.returncode == 64 and told.stderr
+
+
+@pytest.mark.parametrize("program", ["restante-login", "restante-auth"])
+def test_program_that_only_restanted_can_start_says_so(programs, program):
+    told = run("%s/%s" % (programs, program), stdin=subprocess.DEVNULL)
+    assert told.returncode not in (0, -6, -11) and told.stderr
+
+
+# restanted -t: the end of the file, and what must be said about it.
+WRONG = {
+    "hostnam = x\n": ["unknown key `hostnam`", "did you mean `hostname`?"],
+    "idle_timeout_seconds = 60\n": ["idle_timeout_seconds", "600"],
+    "idle_timeout_seconds = soon\n": ["idle_timeout_seconds", "number"],
+    "apop = perhaps\n": ["apop", "yes", "no"],
+    "plaintext_logins = sometimes\n": ["plaintext_logins", "never", "loopback", "always"],
+    "mail_place = /var/mail\n": ["mail_place", "maildir:"],
+    'mail_place = "maildir:/srv/%x"\n': ["mail_place", "%d"],
+    "users_file = users\n": ["users_file", "/"],
+    "sasl_mechanisms = \"PLAIN NTLM\"\n": ["NTLM", "PLAIN"],
+    "greeting = \"<hello>\"\n": ["greeting"],
+    "hostname = \"not a host\"\n": ["hostname"],
+    "first_uid = 70000\n": ["first_uid", "last_uid"],
+    "listener x { address = localhost }\n": ["localhost", "numeric"],
+    "listener x { port = 70000 }\n": ["port", "65535"],
+    "listener x { tls = maybe }\n": ["tls", "stls", "implicit", "none"],
+    "listener x { protocl = pop3 }\n": ["protocl", "protocol"],
+    "listener x {\n": ["restanted.conf"],
+    "certificate x { chain = \"/nonexistent.pem\" key = \"/nonexistent.key\" }\n": ["/nonexistent.pem"],
+    "port = 110\n": ["port", "listener"],
+    "last = yes\nlast = no\n": ["last"],
+    "\0\n": [],
+    "hostname = \"unended\n": [],
+    "include(\"/etc/passwd\")\n": [],
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_check_says_what_is_wrong_and_where(server, text):
+    server.write_users()
+    for key in re.findall(r"^(\w+) = ", text, re.MULTILINE):
+        server.options.pop(key, None)
+    good = server.configuration()
+    server.write_configuration(good + text)
+    told = run(*server.as_wanted([server.programs + "/restanted", "-t", "-c", server.configuration_file,
+                                  "--programs", server.programs]), text=True)
+    assert told.returncode == 78, (told.stdout, told.stderr)
+    said = told.stdout + told.stderr
+    for words in WRONG[text]:
+        assert words in said, said
+    if "nonexistent" not in text and "first_uid" not in text:
+        line = good.count("\n") + 1
+        assert re.search(r"restanted\.conf(:(%d|%d|%d)|\b.*: .*)" % (line, line + 1, line + 2), said), said
+
+
+def check(server):
+    return run(*server.as_wanted([server.programs + "/restanted", "-t", "-c", server.configuration_file,
+                                  "--programs", server.programs]), text=True)
+
+
+def test_check_of_a_good_file_starts_nothing(server):
+    server.write_users()
+    server.write_configuration()
+    told = check(server)
+    assert told.returncode == 0, told.stderr
+    assert not os.path.exists(server.directory + "/run/control")
+
+
+def test_check_of_certificates(server, workshop):
+    server.write_users()
+    (ec_chain, ec_key), (rsa_chain, rsa_key) = server.certificates
+    for pair in ((ec_chain, rsa_key), (rsa_chain, ec_key), (server.configuration_file, ec_key)):
+        server.certificates = [pair]
+        server.write_configuration()
+        told = check(server)
+        assert told.returncode == 78
+        assert pair[0] in told.stdout + told.stderr, (told.stdout, told.stderr)
+
+
+def test_file_that_is_not_there(programs):
+    told = run(programs + "/restanted", "-c", "/nonexistent/restanted.conf", "--programs", programs,
+               text=True)
+    assert told.returncode != 0 and "/nonexistent/restanted.conf" in told.stderr + told.stdout
+
+
+def test_minimal_configuration_is_short(server):
+    server.write_users()
+    chain, key = server.certificates[0]
+    minimal = 'users_file = "%s"\ncertificate c { chain = "%s" key = "%s" }\n' % (
+        server.options["users_file"], chain, key)
+    if server.is_root:
+        minimal += 'login_user = "20001"\nauth_user = "20002"\n'
+    server.write_configuration(minimal)
+    assert minimal.count("\n") < 10
+    told = check(server)
+    assert told.returncode == 0, told.stderr + told.stdout
+
+
+@pytest.fixture
+def by_hand(server):
+    """talk(input): what restante-maildrop answers on its standard output."""
+    anna = server.users["anna"]
+    anna.deliver(b"Subject: x\n\n.text\n")
+
+    def talk(octets, maildir=anna.maildir):
+        return run(server.programs + "/restante-maildrop", "maildir:" + maildir, input=octets)
+
+    talk.anna = anna
+    return talk
+
+
+def test_maildrop_by_hand(by_hand):
+    told = by_hand(b"STAT\r\nRETR 1\r\nDELE 1\r\nQUIT\r\n")
+    assert told.returncode == 0, told.stderr
+    replies = told.stdout.split(b"\r\n")
+    assert b"+OK 1 21" in replies and b"..text" in replies
+    assert not by_hand.anna.stored()
+
+
+def test_maildrop_by_hand_without_quit(by_hand):
+    by_hand(b"DELE 1\r\n")
+    assert len(by_hand.anna.stored()) == 1
+
+
+def test_maildrop_by_hand_of_a_place_that_is_none(server):
+    for place in ("mbox:/tmp/x", "nonsense", "", "maildir:"):
+        told = run(server.programs + "/restante-maildrop", place, input=b"QUIT\r\n")
+        assert told.returncode != 0 and b"+OK" not in told.stdout
+
+
+def test_lock_holds_between_processes(server):
+    anna = server.users["anna"]
+    anna.deliver(b"Subject: x\n\n")
+    server.start()
+    command = [server.programs + "/restante-maildrop", "maildir:" + anna.maildir]
+    with server.login(anna) as client:
+        told = run(*command, input=b"STAT\r\nQUIT\r\n")
+        assert told.stdout.startswith(b"-ERR [IN-USE] "), (told.stdout, told.stderr)
+        client.ok("QUIT")
+        assert client.ended()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith(b"+OK ")
+        with server.connect("clear") as client:
+            client.ok("USER anna")
+            assert client.error("PASS " + anna.password).startswith("[IN-USE] ")
+        process.kill()
+    # The kernel frees what its holder, killed, could not.
+    server.login(anna).close()
