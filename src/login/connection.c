@@ -354,8 +354,8 @@ is_client_hello(const char *input, size_t size)
 	    (size < 2 || input[1] == CLIENT_HELLO_VERSION);
 }
 
-/* One read, behind what is held, and the work it makes. */
-static void
+/* One read, behind what is held, and the work it makes. False: there was nothing to read. */
+static bool
 read_and_process(struct connection *c)
 {
 	struct login *login = login_of(c);
@@ -363,20 +363,21 @@ read_and_process(struct connection *c)
 	enum stream_status status = stream_read(&c->stream, login->input + held_size, &size);
 
 	if (status == STREAM_AGAIN)
-		return;
+		return false;
 	if (status != STREAM_DONE) {
 		connection_end(c, status == STREAM_END ? "the client has gone" :
 		    stream_failure(&c->stream));
-		return;
+		return false;
 	}
 	if (held_size > 0)
 		memcpy(login->input, c->held, held_size);
 	if (!c->spoke && !connection_is_protected(c) && is_client_hello(login->input, size)) {
 		connection_end(c, "a TLS client on a port without TLS");
-		return;
+		return false;
 	}
 	c->spoke = true;
 	process(c, login->input, held_size + size);
+	return true;
 }
 
 void
@@ -389,8 +390,9 @@ connection_resume(struct connection *c)
 		memcpy(login->input, c->held, size);
 		process(c, login->input, size);
 	}
-	while (is_listening(c) && stream_pending(&c->stream))
-		read_and_process(c);
+	/* What is pending may be a part of a record, of which nothing can be read yet. */
+	while (is_listening(c) && stream_pending(&c->stream) && read_and_process(c))
+		continue;
 	settle(c);
 }
 

@@ -152,7 +152,7 @@ on_report(struct login *login, struct ipc_message *message)
 	if (message->body.report.kind == IPC_REPORT_COUNTS) {
 		tell_count(login, end.ticket, "connections before login", login->young.count);
 		tell_count(login, end.ticket, "tls sessions pumped",
-		    login->pumps.count + login->lingering.count);
+		    login->pumps.count + login->slow.count);
 		end.number = 2;
 	}
 	tell(login, IPC_REPORT_END, &end);

@@ -125,6 +125,8 @@ ring_send_listeners(struct fake_ring *ring, uint32_t generation)
 	struct ipc_accept accept = { .generation = generation };
 
 	for (int port = 0; port < PORT_COUNT; port++) {
+		if (ring->listeners[port] < 0)
+			continue;
 		struct ipc_listener listener = { .generation = generation, .tls = modes[port] };
 
 		snprintf(listener.address, sizeof(listener.address), "127.0.0.1:%u",
@@ -132,6 +134,18 @@ ring_send_listeners(struct fake_ring *ring, uint32_t generation)
 		tell(ring, IPC_LISTENER, &listener, ring->listeners[port]);
 	}
 	tell(ring, IPC_ACCEPT, &accept, -1);
+}
+
+void
+ring_sync(struct fake_ring *ring)
+{
+	struct ipc_report report = { .ticket = 0, .kind = IPC_REPORT_SESSIONS };
+
+	ring->report_ended = false;
+	tell(ring, IPC_REPORT, &report, -1);
+	while (!ring->report_ended)
+		if (!ring_serve(ring, PATIENCE_MILLISECONDS))
+			ring_give_up(ring, "it does not hear");
 }
 
 void
@@ -238,7 +252,8 @@ ring_wait(struct fake_ring *ring)
 	channel_close(&ring->parent);
 	channel_close(&ring->auth);
 	for (int port = 0; port < PORT_COUNT; port++)
-		close(ring->listeners[port]);
+		if (ring->listeners[port] >= 0)
+			close(ring->listeners[port]);
 	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
 		if (ring->maildrops[i].stream >= 0)
 			close(ring->maildrops[i].stream);
@@ -279,119 +294,6 @@ ring_logged(struct fake_ring *ring, const char *text)
 	assert_true(n >= 0);
 	log[n] = '\0';
 	return strstr(log, text) != NULL;
-}
-
-/* Who may come in: "anna" with "secret". What others get depends on their names. */
-static void
-decide(struct fake_ring *ring, uint64_t session, const char *user, const char *password,
-    const char *method)
-{
-	static const struct {
-		const char *user;
-		enum error_kind kind;
-	} refusals[] = {
-		{ "temp", ERROR_TEMPORARY },
-		{ "perm", ERROR_PERMANENT },
-		{ "broken", ERROR_PROTOCOL },
-	};
-	struct ipc_refused refused;
-	struct ipc_granted granted;
-	struct error error;
-	int ends[2], slot = 0;
-
-	if (strcmp(user, "silent") == 0) {
-		ring->asking = session;
-		return;
-	}
-	if (strcmp(user, "anna") != 0 || strcmp(password, "secret") != 0) {
-		memset(&refused, 0, sizeof(refused));
-		refused.session = session;
-		refused.kind = ERROR_DENIED;
-		for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
-			if (strcmp(user, refusals[i].user) == 0)
-				refused.kind = refusals[i].kind;
-		assert_int_equal(channel_send(&ring->auth, IPC_REFUSED, &refused, -1, &error), 0);
-		return;
-	}
-	while (ring->maildrops[slot].stream >= 0)
-		assert_true(++slot < FAKE_MAILDROPS_MAX);
-	assert_int_equal(
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-	ring->maildrops[slot] = (struct fake_maildrop){ .stream = ends[0], .client = -1 };
-	memset(&granted, 0, sizeof(granted));
-	granted.session = session;
-	snprintf(granted.user, sizeof(granted.user), "%s", user);
-	snprintf(granted.method, sizeof(granted.method), "%s", method);
-	assert_int_equal(channel_send(&ring->auth, IPC_GRANTED, &granted, ends[1], &error), 0);
-	close(ends[1]);
-}
-
-static void
-challenge(struct fake_ring *ring, uint64_t session, const char *text)
-{
-	struct ipc_sasl_data data;
-	struct error error;
-
-	memset(&data, 0, sizeof(data));
-	data.session = session;
-	data.size = (uint32_t)strlen(text);
-	memcpy(data.data, text, data.size);
-	assert_int_equal(channel_send(&ring->auth, IPC_SASL_CHALLENGE, &data, -1, &error), 0);
-}
-
-/* PLAIN: NUL user NUL password. LOGIN: asks for both, one exchange at a time. */
-static void
-sasl_step(struct fake_ring *ring, uint64_t session, const uint8_t *data, size_t size)
-{
-	static char name[USER_SIZE];
-	char text[IPC_SASL_SIZE + 1];
-	const char *user, *password;
-
-	memcpy(text, data, size);
-	text[size] = '\0';
-	if (strcmp(ring->sasl_start.mechanism, "PLAIN") == 0) {
-		user = text + (size > 0);
-		password = user + strlen(user) + 1 <= text + size ? user + strlen(user) + 1 : "";
-		decide(ring, session, user, password, "PLAIN");
-	} else if (name[0] == '\0') {
-		snprintf(name, sizeof(name), "%.255s", text);
-		challenge(ring, session, "Password:");
-	} else {
-		decide(ring, session, name, text, "LOGIN");
-		name[0] = '\0';
-	}
-}
-
-static void
-on_auth(struct fake_ring *ring, struct ipc_message *message)
-{
-	const struct ipc_sasl_start *start = &message->body.sasl_start;
-
-	switch (message->type) {
-	case IPC_CHECK:
-		ring->check = message->body.check;
-		ring->checks++;
-		decide(ring, ring->check.session, ring->check.user, ring->check.password,
-		    ring->check.method == IPC_CHECK_APOP ? "APOP" : "PASS");
-		break;
-	case IPC_SASL_START:
-		ring->sasl_start = *start;
-		if (start->initial)
-			sasl_step(ring, start->session, start->data, start->size);
-		else
-			challenge(ring, start->session,
-			    strcmp(start->mechanism, "LOGIN") == 0 ? "Username:" : "");
-		break;
-	case IPC_SASL_STEP:
-		sasl_step(ring, message->body.sasl_data.session, message->body.sasl_data.data,
-		    message->body.sasl_data.size);
-		break;
-	case IPC_FORGET:
-		ring->forgets++;
-		break;
-	default:
-		fail_msg("auth was sent message %d", (int)message->type);
-	}
 }
 
 static void
@@ -500,7 +402,7 @@ ring_serve_with(struct fake_ring *ring, int milliseconds, int also, short events
 	if (polls[0].revents != 0)
 		serve_channel(ring, &ring->parent, on_parent);
 	if (polls[1].revents != 0)
-		serve_channel(ring, &ring->auth, on_auth);
+		serve_channel(ring, &ring->auth, fake_auth_hear);
 	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
 		if (polls[3 + i].revents != 0)
 			maildrop_serve(&ring->maildrops[i]);

@@ -95,17 +95,22 @@ void ring_give_up(struct fake_ring *, const char *what);
 void ring_send_settings(struct fake_ring *, const struct config *);
 void ring_send_keys(struct fake_ring *, const struct fake_certificate *const pairs[], size_t count);
 void ring_send_listeners(struct fake_ring *, uint32_t generation);
+/* Returns when the program has heard all that it was sent before. */
+void ring_sync(struct fake_ring *);
 /* A new channel between login and the fake auth, which forgets what it was asked. */
 void ring_new_auth(struct fake_ring *);
 void ring_auth_dies(struct fake_ring *);
 /* Has a line of the log this in it? */
 bool ring_logged(struct fake_ring *, const char *text);
 
+/* A message for auth. */
+void fake_auth_hear(struct fake_ring *, struct ipc_message *);
+
 struct fake_user;
 
 /* Connects; for PORT_TLS the handshake is done too. NULL: the handshake failed. */
 struct fake_user *user_connect(struct fake_ring *, enum fake_port);
-/* Without waiting for the greeting or a handshake. */
+/* Without waiting for the greeting or a handshake. NULL: nobody listens there. */
 struct fake_user *user_connect_raw(struct fake_ring *, enum fake_port);
 /* False if the server does not play along. */
 bool user_starts_tls(struct fake_user *);

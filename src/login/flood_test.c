@@ -156,7 +156,7 @@ test_flood(void **state)
 	other = user_connect(&ring, PORT_PLAIN);
 	user_expects(other, READY);
 	user_leaves(other);
-	assert_true(resident_kilobytes(ring.pid) < before + FLOOD_USERS * 64);
+	assert_true(resident_kilobytes(ring.pid) < before + FLOOD_USERS * 32);
 	/* And nothing is lost. */
 	for (int heard = 0; heard < FLOOD_COMMANDS; heard++) {
 		ssize_t n = sent < size ?

@@ -3,6 +3,7 @@
  * connection is in talks_test.c.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -62,7 +63,7 @@ test_auth_dies(void **state)
 	user_expects(later, "+OK send PASS\r\n-ERR [SYS/TEMP] login is not possible at the moment\r\n");
 
 	ring_new_auth(&ring);
-	ring_serve(&ring, 50);
+	ring_sync(&ring);
 	user_says(thinking, "AGFubmEAc2VjcmV0\r\n", 18);
 	user_expects(thinking, "-ERR [SYS/TEMP] login is not possible at the moment\r\n");
 	user_says(thinking, "AUTH PLAIN AGFubmEAc2VjcmV0\r\n", 29);
@@ -99,6 +100,9 @@ test_leaving(void **state)
 	user = log_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
 	user_says(user, "STAT\r\n", 6);
+	/* A command that it has not read makes its end a reset. */
+	while (recv(ring.maildrops[0].stream, early, 6, MSG_PEEK) != 6)
+		ring_serve(&ring, 10);
 	close(ring.maildrops[0].stream);
 	ring.maildrops[0].stream = -1;
 	user_expects_end(user);
@@ -281,7 +285,7 @@ test_parents_wishes(void **state)
 	assert_true(ring_logged(&ring, "pair-1.pem: the private key does not belong"));
 	ring_send_keys(&ring, (const struct fake_certificate *[]){ &fake_certificates.rsa }, 1);
 	ring_send_listeners(&ring, 3);
-	ring_serve(&ring, 100);
+	ring_sync(&ring);
 	ring.keep_tickets = true;
 	after = user_connect(&ring, PORT_TLS);
 	user_expects(after, READY);
@@ -293,6 +297,13 @@ test_parents_wishes(void **state)
 	user_says(pumped, "NOOP\r\n", 6);
 	user_expects(pumped, "NOOP\r\n");
 
+	/* A listener that is not part of the next generation is closed. */
+	close(ring.listeners[PORT_PLAIN]);
+	ring.listeners[PORT_PLAIN] = -1;
+	ring_send_listeners(&ring, 4);
+	ring_sync(&ring);
+	assert_null(user_connect_raw(&ring, PORT_PLAIN));
+
 	/* The end: who has not logged in goes, who has may finish. */
 	send_to(&ring, IPC_STOP, &stop);
 	user_expects_end(after);
@@ -302,6 +313,33 @@ test_parents_wishes(void **state)
 	user_expects_end(pumped);
 	user_leaves(pumped);
 	ring_wait(&ring);
+}
+
+/* A client that takes nothing is given up after a while: its maildrop sees the end. */
+static void
+test_slow_client(void **state)
+{
+	static char data[65536];
+	struct fake_user *user;
+	struct fake_ring ring;
+	struct config config;
+	ssize_t n;
+
+	(void)state;
+	ring_config(&config);
+	config.write_timeout_seconds = 1;
+	ring_start(&ring, &config, &fake_certificates);
+	ring.narrow = true;
+	user = log_in(&ring, PORT_TLS);
+	ring.idle_maildrops = true;
+	do {
+		while (write(ring.maildrops[0].stream, data, sizeof(data)) > 0)
+			;
+		ring_serve(&ring, 10);
+		n = recv(ring.maildrops[0].stream, data, 1, 0);
+	} while (n < 0 && errno == EAGAIN);
+	user_leaves(user);
+	ring_stop(&ring);
 }
 
 /* Without its parent it ends by itself, whoever is connected. */
@@ -334,6 +372,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_leaving),
 		cmocka_unit_test(test_much_at_once),
 		cmocka_unit_test(test_pump),
+		cmocka_unit_test(test_slow_client),
 		cmocka_unit_test(test_parents_wishes),
 		cmocka_unit_test(test_parent_dies),
 	};

@@ -44,7 +44,7 @@ struct login {
 	struct addresses addresses;
 	struct deadlines young;		/* connections before login, the oldest first */
 	struct deadlines pumps;		/* TLS connections that have logged in */
-	struct deadlines lingering;	/* the same, when only their last octets are still to go */
+	struct deadlines slow;		/* the same, whose client does not take what it is sent */
 	struct connection *asking[ASKING_BUCKETS];	/* those auth has a question of, by session */
 
 	/* Lent to whatever connection the loop is at; nothing in them outlives a callback. */

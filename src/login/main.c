@@ -43,7 +43,7 @@ void
 login_stop_if_idle(struct login *login)
 {
 	if (login->stopping && login->young.count == 0 && login->pumps.count == 0 &&
-	    login->lingering.count == 0)
+	    login->slow.count == 0)
 		uv_stop(&login->loop);
 }
 
@@ -73,7 +73,7 @@ login_init(struct login *login, struct error *error)
 	uv_timer_init(&login->loop, &login->stop_timer);
 	deadlines_init(&login->young, &login->loop, connection_expired);
 	deadlines_init(&login->pumps, &login->loop, pump_expired);
-	deadlines_init(&login->lingering, &login->loop, pump_expired);
+	deadlines_init(&login->slow, &login->loop, pump_expired);
 	if (getrandom(&login->addresses.seed, sizeof(login->addresses.seed), 0) < 0)
 		return error_errno(error, ERROR_TEMPORARY, "no random numbers");
 	return greeting_startup(error);

@@ -28,7 +28,7 @@
 
 struct pump {
 	uv_poll_t client, pair;
-	struct deadline deadline;	/* in login->pumps or login->lingering */
+	struct deadline deadline;	/* in login->pumps or login->slow */
 	struct stream stream;
 	uint64_t session;
 	char *stuck;			/* for the maildrop, which does not read */
@@ -37,7 +37,7 @@ struct pump {
 	int socket;			/* to the maildrop */
 	uint8_t client_events, pair_events;
 	uint8_t handles;		/* that libuv still knows */
-	bool client_ended, pair_ended, lingering, ended;
+	bool client_ended, pair_ended, slow, ended;
 };
 
 static void client_event(uv_poll_t *, int status, int events);
@@ -61,7 +61,7 @@ pump_end(struct pump *pump, const char *reason)
 		return;
 	LOG(LOG_LEVEL_DEBUG, "pump-end", LOG_SESSION(pump->session), LOG_TEXT("reason", reason));
 	pump->ended = true;
-	deadlines_remove(pump->lingering ? &login->lingering : &login->pumps, &pump->deadline);
+	deadlines_remove(pump->slow ? &login->slow : &login->pumps, &pump->deadline);
 	uv_close((uv_handle_t *)&pump->client, free_pump);
 	uv_close((uv_handle_t *)&pump->pair, free_pump);
 	stream_close(&pump->stream);
@@ -88,7 +88,7 @@ pumps_end(struct login *login)
 	struct deadline *deadline;
 
 	while ((deadline = deadlines_first(&login->pumps)) != NULL ||
-	    (deadline = deadlines_first(&login->lingering)) != NULL)
+	    (deadline = deadlines_first(&login->slow)) != NULL)
 		pump_end(pump_of(deadline), "stopping");
 }
 
@@ -104,30 +104,43 @@ poll_for(uv_poll_t *poll, uint8_t *current, int wanted, uv_poll_cb callback)
 		uv_poll_start(poll, wanted, callback);
 }
 
-/* Decides what to wait for, or that it is over. */
+/* Every time that the client takes something it gets as much time again. */
 static void
-update(struct pump *pump)
+keep_time(struct pump *pump, bool moved)
 {
 	struct login *login = pump->client.loop->data;
+	bool slow = pump->stream.stuck;
+
+	if (slow == pump->slow && !(slow && moved))
+		return;
+	deadlines_remove(pump->slow ? &login->slow : &login->pumps, &pump->deadline);
+	if (slow)
+		deadlines_add(&login->slow, &pump->deadline,
+		    uv_now(&login->loop) + login->settings.write_timeout_seconds * 1000);
+	else
+		deadlines_add(&login->pumps, &pump->deadline, DEADLINE_NEVER);
+	pump->slow = slow;
+}
+
+/* Decides what to wait for, or that it is over. moved: the client has just taken something. */
+static void
+update(struct pump *pump, bool moved)
+{
 	int client = 0, pair = 0;
 
 	if (pump->ended)
 		return;
-	if (pump->pair_ended && !pump->stream.stuck) {
+	/* The end is read behind all else, and nothing is read while something waits: all has gone. */
+	if (pump->pair_ended) {
 		pump_end(pump, "the maildrop has ended it");
 		return;
 	}
-	if (pump->pair_ended && !pump->lingering) {
-		deadlines_remove(&login->pumps, &pump->deadline);
-		deadlines_add(&login->lingering, &pump->deadline,
-		    uv_now(&login->loop) + login->settings.write_timeout_seconds * 1000);
-		pump->lingering = true;
-	}
-	if (!pump->client_ended && !pump->pair_ended && pump->stuck_size == 0)
+	keep_time(pump, moved);
+	if (!pump->client_ended && pump->stuck_size == 0)
 		client |= UV_READABLE;
 	if (pump->stream.stuck)
 		client |= UV_WRITABLE;
-	if (!pump->pair_ended && !pump->stream.stuck)
+	if (!pump->stream.stuck)
 		pair |= UV_READABLE;
 	if (pump->stuck_size > 0)
 		pair |= UV_WRITABLE;
@@ -236,7 +249,7 @@ client_event(uv_poll_t *poll, int status, int events)
 		pump_end(pump, stream_failure(&pump->stream));
 	else if ((events & UV_READABLE) != 0 && !pump->client_ended && pump->stuck_size == 0)
 		from_client(pump);
-	update(pump);
+	update(pump, (events & UV_WRITABLE) != 0);
 }
 
 static void
@@ -253,9 +266,9 @@ pair_event(uv_poll_t *poll, int status, int events)
 		if (!pump->ended && pump->stuck_size == 0 && stream_pending(&pump->stream))
 			from_client(pump);
 	}
-	if ((events & UV_READABLE) != 0 && !pump->ended && !pump->pair_ended && !pump->stream.stuck)
+	if ((events & UV_READABLE) != 0 && !pump->ended && !pump->stream.stuck)
 		from_pair(pump);
-	update(pump);
+	update(pump, false);
 }
 
 /* Takes over the stream of the connection and the socket to the maildrop. */
@@ -283,7 +296,7 @@ pump_start(struct connection *c)
 		abort();
 	if (stream_pending(&pump->stream))
 		from_client(pump);
-	update(pump);
+	update(pump, false);
 	return 0;
 }
 

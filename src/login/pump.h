@@ -10,6 +10,6 @@ struct login;
 
 /* connection->granted leads to the maildrop. The connection ends, or goes on after an -ERR. */
 void hand_over(struct connection *);
-/* An element of login->lingering whose client takes nothing any more. */
+/* An element of login->slow whose client has taken nothing for too long. */
 void pump_expired(struct deadline *);
 void pumps_end(struct login *);

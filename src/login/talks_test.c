@@ -170,7 +170,7 @@ test_talks(void **state)
 	user_expects(user, READY);
 	config.apop = 1;
 	ring_send_settings(&ring, &config);
-	ring_serve(&ring, 100);
+	ring_sync(&ring);
 	user_says(user, "APOP anna 0123\r\n", 16);
 	user_expects(user, "-ERR APOP is not offered here\r\n");
 	user_leaves(user);
@@ -244,14 +244,14 @@ test_plaintext_policy(void **state)
 	config.plaintext_logins = CONFIG_PLAINTEXT_LOOPBACK;
 	ring_send_settings(&ring, &config);
 	ring_send_listeners(&ring, 2);
-	ring_serve(&ring, 100);
+	ring_sync(&ring);
 	talk_on(&ring, PORT_STLS, READY, &talks[0]);
 
 	/* Another one takes the certificates away. */
 	config.certificate_count = 0;
 	ring_send_settings(&ring, &config);
 	ring_send_listeners(&ring, 3);
-	ring_serve(&ring, 100);
+	ring_sync(&ring);
 	talk_on(&ring, PORT_STLS, READY, &(struct talk){ "no certificates", "STLS\r\nCAPA\r\n",
 		"-ERR TLS is not offered here\r\n" CAPA_HEAD "SASL PLAIN LOGIN\r\nUSER\r\n"
 		CAPA_TAIL, 0, 0 });

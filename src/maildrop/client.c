@@ -7,6 +7,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,6 +18,7 @@
 
 #define HANDOVER_MILLISECONDS 30000	/* login has the client at hand: it is quick, or dead */
 #define WAIT_SLICE_MILLISECONDS 1000	/* how soon an interruption is noticed while writing */
+#define LINGER_OCTETS 4096		/* so much may be unsent at a close; it is gone in a moment */
 #define TAKEOVER_MILLISECONDS 3000	/* how long an ended session may take to let the lock go */
 #define TAKEOVER_SLICE_MILLISECONDS 5
 
@@ -116,18 +119,67 @@ client_free(struct client *client)
 }
 
 static void
+client_hang_up(struct client *client)
+{
+	clients_remove(client->clients, client);
+	close(client->source.descriptor);
+	client_free(client);
+}
+
+/* Reads and forgets what the client still says. 0: it has hung up; -1: nothing for now. */
+static ssize_t
+client_ignore(const struct client *client, struct scratch *scratch)
+{
+	ssize_t n;
+
+	while ((n = read(client->source.descriptor, scratch->input, sizeof(scratch->input))) > 0)
+		continue;
+	return n < 0 && errno != EAGAIN && errno != EINTR ? 0 : n;
+}
+
+/*
+ * A socket that is closed while the client still sends is reset, and what it has not taken yet is
+ * lost: the end of a message, or the answer that says why. Does it have to be closed gently?
+ */
+static bool
+client_takes_long(const struct client *client)
+{
+	const struct session *s = &client->session;
+	int unsent = 0;
+
+	if (!client->direct || client_interrupted(client))
+		return false;
+	if (s->end == SESSION_NOT_OPENED || s->end == SESSION_BAD_COMMANDS)
+		return true;
+	return (s->end == SESSION_QUIT || s->end == SESSION_UPDATE_FAILED) &&
+	    s->octets_out > LINGER_OCTETS && ioctl(client->source.descriptor, TIOCOUTQ, &unsent) == 0 &&
+	    unsent > LINGER_OCTETS;
+}
+
+/* The session is over; what was written may still be on its way. */
+static void
 client_end(struct client *client)
 {
-	struct clients *clients = client->clients;
-
 	session_abort(&client->session, client_interrupted(client)
 	        ? (enum session_end)atomic_load(&client->interruption)
 	        : SESSION_DISCONNECTED);
 	session_close(&client->session);
 	client_log_end(client);
-	clients_remove(clients, client);
-	close(client->source.descriptor);
-	client_free(client);
+	if (client_takes_long(client) && shutdown(client->source.descriptor, SHUT_WR) == 0) {
+		client->lingering = true;
+		clients_wait(client->clients, client, client->rules->write_milliseconds);
+		if (pool_arm(client->clients->pool, &client->source) == 0)
+			return;
+	}
+	client_hang_up(client);
+}
+
+static void
+client_linger(struct client *client, struct scratch *scratch)
+{
+	if (client_interrupted(client) || client_ignore(client, scratch) == 0 ||
+	    pool_arm(client->clients->pool, &client->source) != 0)
+		client_hang_up(client);
 }
 
 /* Parks it until the next octet; nothing of a thread's memory stays behind. */
@@ -185,6 +237,7 @@ client_take_socket(struct client *client, int socket)
 
 	pthread_mutex_lock(&clients->lock);
 	pool_exchange(&client->source, socket);
+	client->direct = true;
 	pthread_mutex_unlock(&clients->lock);
 	close(stream);
 }
@@ -311,6 +364,10 @@ client_ready(struct source *source, struct scratch *scratch)
 {
 	struct client *client = (struct client *)source;
 
+	if (client->lingering) {
+		client_linger(client, scratch);
+		return;
+	}
 	clients_run(client->clients, client);
 	if (client_interrupted(client))
 		client_end(client);

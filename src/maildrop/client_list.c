@@ -23,6 +23,16 @@ clients_new(struct pool *pool)
 	return clients;
 }
 
+/* The lock is held, so the descriptor is the client's. Its thread finds the reason. */
+static void
+client_interrupt(struct client *client, enum session_end end, int how)
+{
+	int none = SESSION_LIVES;
+
+	atomic_compare_exchange_strong(&client->interruption, &none, (int)end);
+	shutdown(client->source.descriptor, how);
+}
+
 void
 clients_put(struct clients *clients, struct client *client)
 {
@@ -32,6 +42,8 @@ clients_put(struct clients *clients, struct client *client)
 		client->next->previous = client;
 	clients->first = client;
 	clients->count++;
+	if (clients->leaving_end != SESSION_LIVES)
+		client_interrupt(client, clients->leaving_end, SHUT_RD);
 	pthread_mutex_unlock(&clients->lock);
 }
 
@@ -69,16 +81,6 @@ clients_run(struct clients *clients, struct client *client)
 	pthread_mutex_lock(&clients->lock);
 	client->waiting = false;
 	pthread_mutex_unlock(&clients->lock);
-}
-
-/* The lock is held, so the descriptor is the client's. Its thread finds the reason. */
-static void
-client_interrupt(struct client *client, enum session_end end, int how)
-{
-	int none = SESSION_LIVES;
-
-	atomic_compare_exchange_strong(&client->interruption, &none, (int)end);
-	shutdown(client->source.descriptor, how);
 }
 
 /*
@@ -184,6 +186,8 @@ clients_leave(struct clients *clients, enum session_end end)
 
 	pthread_mutex_lock(&clients->lock);
 	clients->leaving = true;
+	if (end != SESSION_LIVES)
+		clients->leaving_end = end;
 	/* Reading ends; a command that runs may still answer. */
 	for (struct client *client = clients->first; client != NULL; client = client->next)
 		if (end != SESSION_LIVES)

@@ -12,6 +12,8 @@ struct client {
 	struct rules *rules;
 	struct session session;
 	struct writer writer;
+	bool direct;			/* the descriptor is the client's own socket */
+	bool lingering;			/* the session is over, its last words are on their way */
 	atomic_int interruption;	/* enum session_end, from another thread */
 	bool waiting;			/* guarded by the list: parked, nothing runs */
 	uint64_t deadline_milliseconds;	/* guarded by the list: while waiting */
@@ -33,6 +35,7 @@ struct clients {
 	struct client *first;
 	size_t count;
 	bool leaving;
+	enum session_end leaving_end;	/* SESSION_LIVES: those that are here may stay to their end */
 };
 
 void clients_put(struct clients *, struct client *);

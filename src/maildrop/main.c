@@ -90,7 +90,7 @@ serve(const char *root)
 {
 	struct error error;
 
-	if (lock_in(root, &error) != 0 || service_run(&error) != 0)
+	if (lock_in(root, &error) != 0 || service_run(root, &error) != 0)
 		return failure(&error);
 	return EX_OK;
 }

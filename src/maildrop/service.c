@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -33,6 +34,10 @@ struct service {
 	atomic_uint_fast64_t idle_milliseconds;
 	atomic_uint_fast64_t used_milliseconds;	/* when a client was last here */
 	atomic_bool retiring;			/* no new clients: auth finds its channel closed */
+	bool auth_gone;				/* guarded by auth_lock */
+	const char *root;
+	dev_t root_device;
+	ino_t root_inode;
 };
 
 static struct service service = {
@@ -115,7 +120,7 @@ on_channel(struct ipc_message *message)
 	channel_close(&service.auth);
 	channel_open(&service.auth, message->descriptor, IPC_MAILDROP, IPC_AUTH);
 	pool_exchange(&service.auth_source, message->descriptor);
-	service.retiring = false;
+	service.retiring = service.auth_gone = false;
 	pool_arm(service.pool, &service.auth_source);
 	pthread_mutex_unlock(&service.auth_lock);
 }
@@ -235,30 +240,49 @@ control_ready(struct source *source, struct scratch *scratch)
 static void
 auth_ready(struct source *source, struct scratch *scratch)
 {
-	bool gone;
+	bool leaving;
 
 	(void)scratch;
 	pthread_mutex_lock(&service.auth_lock);
-	gone = channel_serve(&service.auth) != 0;
-	if (!gone)
+	service.auth_gone = channel_serve(&service.auth) != 0;
+	if (service.auth_gone)
+		channel_close(&service.auth);
+	else
 		pool_arm(service.pool, source);
-	pthread_mutex_unlock(&service.auth_lock);
 	/* Either auth died, and parent will send a new channel, or all that came before is served. */
-	if (gone && service.retiring)
+	leaving = service.auth_gone && service.retiring;
+	pthread_mutex_unlock(&service.auth_lock);
+	if (leaving)
 		clients_leave(service.clients, SESSION_LIVES);
 }
 
 /*
- * Nobody has been here for long: close the door first, then look whether somebody came in
- * meanwhile. auth finds the channel closed and asks for a new process when it needs one.
+ * Close the door first, then look whether somebody came in meanwhile: auth_ready() serves those.
+ * auth finds the channel closed and asks for a new process when it needs one.
  */
 static void
 retire(void)
 {
-	if (service.retiring || service.rules == NULL || service.auth_source.descriptor < 0)
-		return;
+	bool alone;
+
+	pthread_mutex_lock(&service.auth_lock);
+	alone = service.auth_gone;
+	if (!service.retiring && service.auth.descriptor >= 0)
+		shutdown(service.auth.descriptor, SHUT_RD);
 	service.retiring = true;
-	shutdown(service.auth_source.descriptor, SHUT_RD);
+	pthread_mutex_unlock(&service.auth_lock);
+	if (alone)
+		clients_leave(service.clients, SESSION_LIVES);
+}
+
+/* Landlock knows the directory, not its name: one that was put in its place cannot be opened. */
+static bool
+root_is_another(void)
+{
+	struct stat status;
+
+	return stat(service.root, &status) == 0 &&
+	    (status.st_dev != service.root_device || status.st_ino != service.root_inode);
 }
 
 static void
@@ -271,7 +295,7 @@ clock_ready(struct source *source, struct scratch *scratch)
 	clients_tick(service.clients);
 	if (clients_count(service.clients) > 0)
 		service.used_milliseconds = now;
-	else if (now - service.used_milliseconds >= service.idle_milliseconds)
+	if (now - service.used_milliseconds >= service.idle_milliseconds || root_is_another())
 		retire();
 	pool_arm(service.pool, source);
 }
@@ -317,10 +341,16 @@ settings_wait(size_t *threads, size_t *threads_max, struct error *error)
 }
 
 int
-service_run(struct error *error)
+service_run(const char *root, struct error *error)
 {
 	size_t threads, threads_max;
+	struct stat status;
 
+	if (stat(root, &status) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "there is no %.200s", root);
+	service.root = root;
+	service.root_device = status.st_dev;
+	service.root_inode = status.st_ino;
 	channel_open(&service.control, CONTROL_DESCRIPTOR, IPC_MAILDROP, IPC_PARENT);
 	channel_open(&service.auth, -1, IPC_MAILDROP, IPC_AUTH);
 	service.used_milliseconds = clock_milliseconds();
@@ -336,6 +366,7 @@ service_run(struct error *error)
 	service.control_source = (struct source){ .descriptor = CONTROL_DESCRIPTOR,
 		.ready = control_ready };
 	service.auth_source = (struct source){ .descriptor = -1, .ready = auth_ready };
+	service.auth_gone = true;
 	send_to_parent(IPC_READY, NULL);
 	if (clock_begin(error) != 0)
 		return -1;

@@ -8,5 +8,8 @@
 
 #define CONTROL_DESCRIPTOR 3
 
-/* Runs until the process exits; returns only if it cannot begin. */
-int service_run(struct error *);
+/*
+ * Runs until the process exits; returns only if it cannot begin. root: the directory that the
+ * sandbox has left to this process; lent for ever.
+ */
+int service_run(const char *root, struct error *);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -182,34 +183,56 @@ patience(int socket)
 	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 }
 
-/* What auth and login do for a client that has logged in; early comes behind its password. */
-static struct talker
-log_in(const char *user, bool clear, uint64_t session, const char *early)
+/* What auth does for a client that has logged in; the other end of stream is login's. */
+static void
+auth_opens(const char *user, uint64_t session, int stream)
 {
-	struct ipc_handover handover = { .session = session, .user = true, .sasl = "PLAIN" };
 	struct ipc_open open;
-	struct talker talker;
 	struct error error;
-	int pair[2], client[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
 	memset(&open, 0, sizeof(open));
 	open.session = session;
 	snprintf(open.user, sizeof(open.user), "%s", user);
 	snprintf(open.peer, sizeof(open.peer), "192.0.2.1:4711");
 	snprintf(open.place, sizeof(open.place), "maildir:%s/%s", root, user);
-	assert_int_equal(channel_send(&t.auth, IPC_OPEN, &open, pair[1], &error), 0);
-	close(pair[1]);
+	assert_int_equal(fcntl(stream, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(channel_send(&t.auth, IPC_OPEN, &open, stream, &error), 0);
+	close(stream);
+}
+
+/* What login does: hands the client's socket over (-1: pumps), with what came behind the password. */
+static void
+login_hands_over(int stream, uint64_t session, int client, const char *early)
+{
+	struct ipc_handover handover;
+	struct error error;
+
+	memset(&handover, 0, sizeof(handover));
+	handover.session = session;
+	handover.user = true;
+	strcpy(handover.sasl, "PLAIN");
+	assert_int_equal(handover_send(stream, &handover, client, early, strlen(early), &error), 0);
+	if (client >= 0) {
+		close(client);
+		close(stream);
+	}
+}
+
+static struct talker
+log_in(const char *user, bool clear, uint64_t session, const char *early)
+{
+	struct talker talker;
+	int pair[2], client[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	auth_opens(user, session, pair[1]);
 	if (clear) {
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
 		assert_int_equal(fcntl(client[1], F_SETFL, O_NONBLOCK), 0);
-		assert_int_equal(handover_send(pair[0], &handover, client[1], early, strlen(early), &error), 0);
-		close(client[1]);
-		close(pair[0]);
+		login_hands_over(pair[0], session, client[1], early);
 		talker = (struct talker){ .socket = client[0], .stream = -1 };
 	} else {
-		assert_int_equal(handover_send(pair[0], &handover, -1, early, strlen(early), &error), 0);
+		login_hands_over(pair[0], session, -1, early);
 		talker = (struct talker){ .socket = pair[0], .stream = pair[0] };
 	}
 	patience(talker.socket);
@@ -448,6 +471,104 @@ test_a_client_that_does_not_read_holds_up_nobody(void **state)
 	close(anna.socket);
 }
 
+/* Logs in again until it is not refused; how often it was. */
+static int
+log_in_stubbornly(struct talker *talker)
+{
+	int refused_count = 0;
+
+	for (;; refused_count++) {
+		char answer[8] = "";
+
+		*talker = log_in("anna", true, 100, "");
+		assert_int_equal(recv(talker->socket, answer, 4, MSG_WAITALL), 4);
+		if (strcmp(answer, "+OK ") == 0)
+			return refused_count;
+		hear(talker, " [IN-USE] the maildrop is open in another session\r\n");
+		close(talker->socket);
+		usleep(50000);
+	}
+}
+
+/* All of the session, QUIT too, has arrived, but nobody is there to take the answers. */
+static void
+test_update_needs_somebody_who_listens(void **state)
+{
+	struct talker again;
+	int pair[2], client[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
+	assert_int_equal(fcntl(client[1], F_SETFL, O_NONBLOCK), 0);
+	login_hands_over(pair[0], 1, client[1], "RETR 1\r\nDELE 1\r\nQUIT\r\n");
+	close(client[0]);
+	auth_opens("anna", 1, pair[1]);
+	log_in_stubbornly(&again);
+	hear(&again, "2 messages (6 octets)\r\n");
+	assert_true(file_exists("anna", "1.a"));
+	close(again.socket);
+}
+
+/* A TCP connection on loopback: [0] is the client's end. */
+static void
+tcp_pair(int ends[2])
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	const int small = 8192;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	assert_int_equal(connect(ends[0], (struct sockaddr *)&address, size), 0);
+	ends[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(ends[1] >= 0);
+	close(listener);
+	patience(ends[0]);
+}
+
+/* The session is over while much is still on its way, and the client says more: nothing is cut. */
+static void
+test_the_last_answer_arrives_whole(void **state)
+{
+	static const char end[] = ".\r\n+OK message 1 deleted\r\n+OK goodbye (2 messages left)\r\n";
+	struct talker anna;
+	char text[65536], tail[sizeof(end)] = "";
+	size_t used = 0, total = 0;
+	int pair[2], client[2];
+	ssize_t n;
+
+	(void)state;
+	file_put("anna", "3.large", "sixty-nine octets and a line end make seventy octets of a message...\n",
+	    12000);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	tcp_pair(client);
+	auth_opens("anna", 1, pair[1]);
+	login_hands_over(pair[0], 1, client[1], "RETR 3\r\nDELE 1\r\nQUIT\r\n");
+	anna = (struct talker){ .socket = client[0], .stream = -1 };
+	while (file_exists("anna", "1.a")) {
+		n = recv(anna.socket, text, 512, MSG_DONTWAIT);
+		total += n > 0 ? (size_t)n : 0;
+		usleep(200);
+	}
+	usleep(100000);
+	say(&anna, "NOOP\r\n");
+	while ((n = read(anna.socket, text, sizeof(text))) > 0) {
+		total += (size_t)n;
+		used = (size_t)n < sizeof(tail) - 1 ? (size_t)n : sizeof(tail) - 1;
+		memmove(tail, tail + used, sizeof(tail) - 1 - used);
+		memcpy(tail + sizeof(tail) - 1 - used, text + n - used, used);
+	}
+	assert_int_equal(n, 0);
+	assert_string_equal(tail, end);
+	assert_true(total > 12000 * 70);
+	close(anna.socket);
+}
+
 static void
 restart_with(void (*change)(struct config *))
 {
@@ -501,25 +622,6 @@ takes_over_newest(struct config *config)
 {
 	config->takeover = CONFIG_TAKEOVER_NEWEST;
 	config->takeover_silent_seconds = 3600;
-}
-
-/* Logs in again until it is not refused; how often it was. */
-static int
-log_in_stubbornly(struct talker *talker)
-{
-	int refused_count = 0;
-
-	for (;; refused_count++) {
-		char answer[8] = "";
-
-		*talker = log_in("anna", true, 100, "");
-		assert_int_equal(recv(talker->socket, answer, 4, MSG_WAITALL), 4);
-		if (strcmp(answer, "+OK ") == 0)
-			return refused_count;
-		hear(talker, " [IN-USE] the maildrop is open in another session\r\n");
-		close(talker->socket);
-		usleep(50000);
-	}
 }
 
 static void
@@ -621,6 +723,8 @@ main(int argc, char *argv[])
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_silence_ends_without_reply_and_without_update, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(test_update_needs_somebody_who_listens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_last_answer_arrives_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_silent_session_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_session_that_takes_nothing_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_never_means_never, setup, teardown),

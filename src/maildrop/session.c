@@ -97,7 +97,11 @@ session_refuse(struct session *s, const struct error *error)
 	session_abort(s, SESSION_NOT_OPENED);
 }
 
-/* RFC 1939, section 6. The lock goes before the answer: the client may come back at once. */
+/*
+ * RFC 1939, section 6. What was asked for before QUIT goes out first: if the connection turns out to
+ * be dead, it was lost, and a lost connection deletes nothing. The lock goes before the answer: the
+ * client may come back at once.
+ */
 static void
 session_update(struct session *s)
 {
@@ -105,6 +109,10 @@ session_update(struct session *s)
 	size_t left = s->message_count - s->deleted_count;
 	int result = 0;
 
+	if (s->deleted_count > 0 && !writer_flush(s->out)) {
+		session_abort(s, SESSION_DISCONNECTED);
+		return;
+	}
 	if (s->deleted_count > 0)
 		result = store_remove(s->store, s->deleted, &error);
 	store_release(s->store);

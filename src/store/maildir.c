@@ -79,26 +79,32 @@ directory_open(struct maildir *m, const char *path, struct error *error)
 	return 0;
 }
 
-/* Sizes that are known already, of the messages that are still there. Both lists have one order. */
-static void
-sizes_recall(struct index_list *list, const struct index_list *known)
+/* What is known already of the messages that are still there. Both lists have one order. */
+static int
+list_recall(struct index_list *list, const struct index_list *known)
 {
 	size_t k = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
 		struct index_entry *entry = &list->grown[i];
+		const struct index_entry *old;
 
 		while (k < known->count && index_entry_sound(known, k) &&
 		    maildir_compare(known, &known->entries[k], list, entry) < 0)
 			k++;
 		if (k == known->count || !index_entry_sound(known, k))
-			return;
-		if (maildir_compare(known, &known->entries[k], list, entry) == 0 &&
-		    known->entries[k].flags & INDEX_SIZED) {
-			entry->wire_size = known->entries[k].wire_size;
-			entry->flags = known->entries[k].flags;
+			break;
+		old = &known->entries[k];
+		if (maildir_compare(known, old, list, entry) != 0 || old->inode != entry->inode)
+			continue;
+		if (old->flags & INDEX_SIZED) {
+			entry->wire_size = old->wire_size;
+			entry->flags = old->flags;
 		}
+		if (old->uidl_size > 0 && index_set_uidl(list, i, index_own_uidl(known, old)) != 0)
+			return -1;
 	}
+	return 0;
 }
 
 /* Messages that vanished before they were counted have no number yet: they are left out. */
@@ -113,32 +119,43 @@ gone_drop(struct index_list *list)
 	list->count = kept;
 }
 
-/* How many before this one have the same unique part; they stand together. */
-static unsigned
-copies_before(const struct index_list *list, size_t index)
+static bool
+same_unique_part(const struct index_list *list, size_t i, size_t j)
 {
-	const struct index_entry *entry = &list->entries[index];
-	unsigned copies = 0;
+	const struct index_entry *x = &list->entries[i], *y = &list->entries[j];
 
-	while (index > copies && entry[-(ptrdiff_t)copies - 1].unique_size == entry->unique_size &&
-	    memcmp(index_base(list, &entry[-(ptrdiff_t)copies - 1]), index_base(list, entry),
-	        entry->unique_size) == 0)
-		copies++;
-	return copies;
+	return x->unique_size == y->unique_size &&
+	    memcmp(index_base(list, x), index_base(list, y), x->unique_size) == 0;
 }
 
-/* A digest for each message whose unique part is no UIDL or not its own alone. */
+/* Equal unique parts stand together. */
+static bool
+is_alone(const struct index_list *list, size_t index)
+{
+	return (index == 0 || !same_unique_part(list, index - 1, index)) &&
+	    (index + 1 == list->count || !same_unique_part(list, index, index + 1));
+}
+
+/*
+ * A digest for each message whose unique part is no UIDL or not its own alone. Where several have
+ * the same, none gets the plain one: if one goes, no other may inherit what a client knows as the
+ * one that went. A digest that was given stays for as long as the index remembers it.
+ */
 static int
 uidls_complete(struct index_list *list, struct error *error)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct index_entry *entry = &list->entries[i];
-		unsigned copies = copies_before(list, i);
+		bool alone = is_alone(list, i);
 		char uidl[UIDL_SIZE];
 
-		if (copies == 0 && maildir_name_is_uidl(index_base(list, entry), entry->unique_size))
+		if (entry->uidl_size > 0 ||
+		    (alone && maildir_name_is_uidl(index_base(list, entry), entry->unique_size)))
 			continue;
-		maildir_name_digest(index_base(list, entry), entry->unique_size, copies, uidl);
+		if (alone)
+			maildir_name_digest(index_base(list, entry), entry->unique_size, 0, uidl);
+		else
+			maildir_name_digest(index_base(list, entry), entry->base_size, entry->inode, uidl);
 		if (index_set_uidl(list, i, uidl) != 0)
 			return error_set(error, ERROR_TEMPORARY, "no memory for the UIDLs");
 	}
@@ -165,8 +182,8 @@ list_renew(struct maildir *m, const struct index_list *known, struct error *erro
 
 	if (maildir_scan(m->directory, known, &m->list, error) != 0)
 		return -1;
-	if (known != NULL)
-		sizes_recall(&m->list, known);
+	if (known != NULL && list_recall(&m->list, known) != 0)
+		return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
 	counted = maildir_files_count(m->directory, &m->list, error);
 	gone_drop(&m->list);
 	/* What was counted is remembered even if the rest has to wait. */

@@ -27,8 +27,7 @@ path_anew(int maildir, const struct index_list *list, const struct index_entry *
 {
 	enum maildir_directory which;
 	char name[256];
-	int found = maildir_find(maildir, index_base(list, entry), entry->base_size, &which, name,
-	    error);
+	int found = maildir_find(maildir, list, entry, &which, name, error);
 
 	if (found == 0)
 		return error_set(error, ERROR_GONE, "the message was removed by another program");

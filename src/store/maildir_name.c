@@ -69,15 +69,15 @@ maildir_name_is_uidl(const char *unique, size_t size)
 }
 
 void
-maildir_name_digest(const char *name, size_t size, unsigned copy, char uidl[UIDL_SIZE])
+maildir_name_digest(const char *name, size_t size, uint64_t inode, char uidl[UIDL_SIZE])
 {
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	struct sha256_ctx context;
 
 	sha256_init(&context);
 	sha256_update(&context, size, (const uint8_t *)name);
-	if (copy > 0)
-		sha256_update(&context, sizeof(copy), (const uint8_t *)&copy);
+	if (inode != 0)
+		sha256_update(&context, sizeof(inode), (const uint8_t *)&inode);
 	sha256_digest(&context, sizeof(digest), digest);
 	for (size_t i = 0; i < sizeof(digest); i++)
 		snprintf(uidl + 2 * i, 3, "%02x", digest[i]);

@@ -26,7 +26,7 @@ void maildir_name_parse(struct maildir_name *, const char *name);
 /* Can the unique part be a UIDL as it is? RFC 1939, section 7: 1 to 70 octets, 0x21 to 0x7E. */
 bool maildir_name_is_uidl(const char *unique, size_t size);
 /*
- * A UIDL for a name that cannot be one: SHA-256 in hexadecimal. copy: 0, or which of several files
- * with the same name it is.
+ * A UIDL for a name that cannot be one: SHA-256 in hexadecimal. inode: 0, or what tells several
+ * files with the same name apart.
  */
-void maildir_name_digest(const char *name, size_t size, unsigned copy, char uidl[UIDL_SIZE]);
+void maildir_name_digest(const char *name, size_t size, uint64_t inode, char uidl[UIDL_SIZE]);

@@ -241,6 +241,7 @@ maildir_scan(int maildir, const struct index_list *known, struct index_list *lis
 struct finding {
 	const char *base;
 	size_t base_size;
+	uint64_t inode;
 	enum maildir_directory directory;
 	char name[256];
 };
@@ -250,7 +251,7 @@ compare_entry(void *context, enum maildir_directory which, const struct dirent64
 {
 	struct finding *finding = context;
 
-	if (strcspn(entry->d_name, ":") != finding->base_size ||
+	if (entry->d_ino != finding->inode || strcspn(entry->d_name, ":") != finding->base_size ||
 	    memcmp(entry->d_name, finding->base, finding->base_size) != 0)
 		return 0;
 	finding->directory = which;
@@ -259,10 +260,11 @@ compare_entry(void *context, enum maildir_directory which, const struct dirent64
 }
 
 int
-maildir_find(int maildir, const char *base, size_t base_size, enum maildir_directory *directory,
-    char name[256], struct error *error)
+maildir_find(int maildir, const struct index_list *list, const struct index_entry *entry,
+    enum maildir_directory *directory, char name[256], struct error *error)
 {
-	struct finding finding = { .base = base, .base_size = base_size };
+	struct finding finding = { .base = index_base(list, entry), .base_size = entry->base_size,
+		.inode = entry->inode };
 
 	for (int scans = 0; scans < SCANS_MAX; scans++) {
 		struct index_stamp before[2];

@@ -223,6 +223,35 @@ test_same_file_in_new_and_cur_is_one_message(void **state)
 	store_close(store);
 }
 
+/* Two files with one name, as a careless restore makes them: one goes, the other is not taken for it. */
+static void
+test_a_namesake_is_another_message(void **state)
+{
+	const bool marked[] = { true, false };
+	char buffer[10], path[256], before[UIDL_SIZE], after[UIDL_SIZE];
+	struct store *store;
+	struct error error;
+
+	(void)state;
+	file_put("new/7.M1P1.mx", "first\n");
+	file_put("cur/7.M1P1.mx:2,S", "second\n");
+	store = open_store();
+	assert_int_equal(store->count, 2);
+	uidl_copy(store, 1, before);
+	snprintf(path, sizeof(path), "%s/new/7.M1P1.mx", root);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(store_read(store, 0, 0, buffer, sizeof(buffer), &error), -1);
+	assert_int_equal(error.kind, ERROR_GONE);
+	assert_int_equal(store_remove(store, marked, &error), 0);
+	assert_true(file_exists("cur/7.M1P1.mx:2,S"));
+	store_close(store);
+	store = open_store();
+	assert_int_equal(store->count, 1);
+	uidl_copy(store, 0, after);
+	assert_string_equal(before, after);
+	store_close(store);
+}
+
 static void
 test_messages_that_move_are_found_again(void **state)
 {
@@ -442,6 +471,7 @@ main(void)
 		cmocka_unit_test_setup(test_uidl_outlives_flags_and_sizes, setup),
 		cmocka_unit_test_setup(test_equal_unique_parts_get_different_uidls, setup),
 		cmocka_unit_test_setup(test_same_file_in_new_and_cur_is_one_message, setup),
+		cmocka_unit_test_setup(test_a_namesake_is_another_message, setup),
 		cmocka_unit_test_setup(test_messages_that_move_are_found_again, setup),
 		cmocka_unit_test_setup(test_a_message_that_vanished_is_gone, setup),
 		cmocka_unit_test_setup(test_mail_that_arrives_waits, setup),
