@@ -91,6 +91,7 @@ static const struct {
 	    ":4: apop = `1` is neither yes nor no\n:6: last = `2` is neither yes nor no" },
 	{ "apop\n", ":2: unexpected end" },
 	{ "apop yes\n", ":1: no = behind `apop`; write key = value" },
+	{ "listener a {\n port = 1110\n", ":3: the file ends inside a section; close it with }" },
 	{ "listener {\n port = 110\n}\n",
 	    ":1: section `listener` has no title; write a name before the {" },
 	{ "listener a {\n port = 1110\n}\nlistener a {\n port = 1111\n}\n",

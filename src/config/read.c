@@ -278,17 +278,20 @@ reader_new(void)
 	static cfg_opt_t options[KEYS_MAX + 3], listener[KEYS_MAX + 3], certificate[KEYS_MAX + 3];
 	const cfg_flag_t flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
 	size_t count = declare(options, config_keys);
-	char name[96];
-	cfg_t *cfg;
 
 	declare(listener, config_listener_keys);
 	declare(certificate, config_certificate_keys);
 	options[count++] = (cfg_opt_t)CFG_SEC("listener", listener, flags);
 	options[count++] = (cfg_opt_t)CFG_SEC("certificate", certificate, flags);
 	options[count] = (cfg_opt_t)CFG_END();
-	cfg = cfg_init(options, CFGF_NONE);
-	if (cfg == NULL)
-		return NULL;
+	return cfg_init(options, CFGF_NONE);
+}
+
+static void
+reader_listen(cfg_t *cfg)
+{
+	char name[96];
+
 	cfg_set_error_function(cfg, complain);
 	for (const struct config_key *key = config_keys; key->name != NULL; key++)
 		cfg_set_validate_func(cfg, key->name, key_seen);
@@ -300,7 +303,34 @@ reader_new(void)
 	}
 	cfg_set_validate_func(cfg, "listener", listener_seen);
 	cfg_set_validate_func(cfg, "certificate", certificate_seen);
-	return cfg;
+}
+
+static void
+say_nothing(cfg_t *cfg, const char *format, va_list arguments)
+{
+	(void)cfg;
+	(void)format;
+	(void)arguments;
+}
+
+/* libconfuse takes the end of the file for the end of a section. One brace more is then not too many. */
+static bool
+section_left_open(const char *text)
+{
+	size_t size = strlen(text) + sizeof("\n}\n");
+	char *longer = malloc(size);
+	cfg_t *cfg = reader_new();
+	bool open = false;
+
+	if (longer != NULL && cfg != NULL) {
+		snprintf(longer, size, "%s\n}\n", text);
+		cfg_set_error_function(cfg, say_nothing);
+		open = cfg_parse_buf(cfg, longer) == CFG_SUCCESS;
+	}
+	if (cfg != NULL)
+		cfg_free(cfg);
+	free(longer);
+	return open;
 }
 
 /* One pass over the text of the file. */
@@ -320,7 +350,11 @@ pass(const char *text)
 		problem_add(&reading.problems, 0, "no memory to read it");
 		return;
 	}
+	reader_listen(cfg);
 	reading.complete = cfg_parse_buf(cfg, text) == CFG_SUCCESS;
+	if (reading.complete && section_left_open(text))
+		problem_add(&reading.problems, cfg->line,
+		    "the file ends inside a section; close it with }");
 	if (!reading.complete && !reading.again &&
 	    reading.problems.count + reading.unknown.count == 0)
 		problem_add(&reading.problems, 0, "it cannot be understood");

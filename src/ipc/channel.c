@@ -212,14 +212,14 @@ channel_receive(struct ipc_channel *channel, struct ipc_message *message, struct
 		return 0;
 	if (size < 0)
 		return error_errno(error, ERROR_GONE, "cannot receive");
-	if (size == 0 && descriptor < 0 && whole)
+	if (size == 0 && descriptor == -1 && whole)
 		return error_set(error, ERROR_GONE, "the peer has gone");
 
 	rule = &ipc_rules[number < IPC_TYPE_COUNT ? number : 0];
 	if (!whole || (rule->from & 1u << channel->peer) == 0 ||
 	    (rule->to & 1u << channel->self) == 0 ||
 	    (size_t)size != sizeof(number) + rule->size ||
-	    rule->descriptor != (descriptor >= 0) || !body_is_sound(rule, &message->body)) {
+	    rule->descriptor != (descriptor != -1) || !body_is_sound(rule, &message->body)) {
 		if (descriptor >= 0)
 			close(descriptor);
 		secret_wipe(&message->body, sizeof(message->body));
@@ -227,7 +227,7 @@ channel_receive(struct ipc_channel *channel, struct ipc_message *message, struct
 		    number, size);
 	}
 	message->type = (enum ipc_type)number;
-	message->descriptor = descriptor;
+	message->descriptor = descriptor == PACKET_DESCRIPTOR_LOST ? -1 : descriptor;
 	return 1;
 }
 

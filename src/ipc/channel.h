@@ -25,7 +25,11 @@ struct ipc_channel {
 
 struct ipc_message {
 	enum ipc_type type;
-	int descriptor;		/* -1: none. The receiver owns it now. */
+	/*
+	 * -1: none. The receiver owns it now. Also -1 if one came, but this process has too many
+	 * open: no reason to give the channel up.
+	 */
+	int descriptor;
 	union ipc_body body;
 };
 

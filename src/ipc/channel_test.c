@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -221,7 +222,8 @@ test_who_hears_whom(void **state)
 		{ IPC_AUTH, IPC_PARENT, { IPC_READY, IPC_START, IPC_ROW, IPC_REPORT_END } },
 		{ IPC_CTL, IPC_PARENT, { IPC_CTL_RELOAD, IPC_CTL_REPORT, IPC_CTL_KICK } },
 		{ IPC_PARENT, IPC_CTL, { IPC_CTL_ROW, IPC_CTL_RESULT } },
-		{ IPC_PARENT, IPC_MAILDROP, { IPC_SETTINGS, IPC_CHANNEL, IPC_LOG, IPC_STOP, IPC_REPORT, IPC_KICK } },
+		{ IPC_PARENT, IPC_MAILDROP,
+		  { IPC_SETTINGS, IPC_CHANNEL, IPC_LOG, IPC_STOP, IPC_REPORT, IPC_KICK } },
 	};
 
 	(void)state;
@@ -393,6 +395,30 @@ test_the_peer_has_gone(void **state)
 	close_pair();
 }
 
+/* Too many clients at once must not cost a process its channel. */
+static void
+test_no_room_for_a_descriptor(void **state)
+{
+	struct rlimit before, full;
+	struct ipc_message message;
+	int last;
+
+	(void)state;
+	open_pair(IPC_AUTH, IPC_LOGIN);
+	assert_int_equal(channel_send(&left, IPC_GRANTED, &(struct ipc_granted){ .session = 9 }, 0, &error), 0);
+	last = dup(0);
+	close(last);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	full = (struct rlimit){ (rlim_t)last, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
+	assert_int_equal(channel_receive(&right, &message, &error), 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(message.body.granted.session, 9);
+	assert_int_equal(message.descriptor, -1);
+	assert_int_equal(channel_receive(&right, &message, &error), 0);
+	close_pair();
+}
+
 static void
 test_a_message_that_is_not_ours_is_not_sent(void **state)
 {
@@ -422,6 +448,7 @@ main(void)
 		cmocka_unit_test(test_order_is_kept_when_the_socket_is_full),
 		cmocka_unit_test(test_the_queue_is_bounded),
 		cmocka_unit_test(test_the_peer_has_gone),
+		cmocka_unit_test(test_no_room_for_a_descriptor),
 		cmocka_unit_test(test_a_message_that_is_not_ours_is_not_sent),
 	};
 

@@ -70,6 +70,8 @@ handover_receive(int stream, struct ipc_handover *handover, int *client, char *e
 		return error_errno(error, ERROR_GONE, "cannot receive the client");
 	if (n == 0)
 		return error_set(error, ERROR_GONE, "login has gone");
+	if (descriptor == PACKET_DESCRIPTOR_LOST)
+		return error_set(error, ERROR_TEMPORARY, "too many open descriptors to take the client");
 	if (!whole || (size_t)n < sizeof(octets) || !is_sound(octets) ||
 	    (descriptor >= 0 && !is_stream_socket(descriptor))) {
 		if (descriptor >= 0)

@@ -39,6 +39,12 @@ close_streams(void **state)
 	return 0;
 }
 
+static int
+receive(struct ipc_handover *got, int *descriptor)
+{
+	return handover_receive(stream[1], got, descriptor, early, &early_size, &error);
+}
+
 static void
 test_with_and_without_a_socket(void **state)
 {
@@ -48,10 +54,10 @@ test_with_and_without_a_socket(void **state)
 		int descriptor = -2;
 		char c;
 
-		assert_int_equal(handover_receive(stream[1], &got, &descriptor, early, &early_size, &error), 0);
+		assert_int_equal(receive(&got, &descriptor), 0);
 		assert_int_equal(handover_send(stream[0], &sample, with ? client[1] : -1, "STAT\r\n",
 		    with ? 6 : 0, &error), 0);
-		assert_int_equal(handover_receive(stream[1], &got, &descriptor, early, &early_size, &error), 1);
+		assert_int_equal(receive(&got, &descriptor), 1);
 		assert_memory_equal(&got, &sample, sizeof(got));
 		assert_int_equal(early_size, with ? 6 : 0);
 		if (!with) {
@@ -67,7 +73,7 @@ test_with_and_without_a_socket(void **state)
 }
 
 static void
-test_all_that_may_come_early_does(void **state)
+test_early_octets(void **state)
 {
 	char sent[HANDOVER_EARLY_SIZE + 1];
 	struct ipc_handover got;
@@ -77,7 +83,7 @@ test_all_that_may_come_early_does(void **state)
 	memset(sent, 'x', sizeof(sent));
 	assert_int_equal(handover_send(stream[0], &sample, client[1], sent, sizeof(sent), &error), -1);
 	assert_int_equal(handover_send(stream[0], &sample, client[1], sent, sizeof(sent) - 1, &error), 0);
-	assert_int_equal(handover_receive(stream[1], &got, &descriptor, early, &early_size, &error), 1);
+	assert_int_equal(receive(&got, &descriptor), 1);
 	assert_int_equal(early_size, HANDOVER_EARLY_SIZE);
 	assert_memory_equal(early, sent, early_size);
 	close(descriptor);
@@ -91,7 +97,7 @@ test_gone(void **state)
 
 	(void)state;
 	shutdown(stream[0], SHUT_WR);
-	assert_int_equal(handover_receive(stream[1], &got, &descriptor, early, &early_size, &error), -1);
+	assert_int_equal(receive(&got, &descriptor), -1);
 	assert_int_equal(error.kind, ERROR_GONE);
 	close(stream[1]);
 	stream[1] = dup(0);
@@ -127,7 +133,7 @@ test_nonsense_is_refused(void **state)
 		memcpy(octets, &sample, sizeof(octets));
 		memset(octets + cases[i].fill_at, 0xff, cases[i].fill_size);
 		assert_int_equal(packet_send(stream[0], &part, 1, cases[i].descriptor), cases[i].size);
-		if (handover_receive(stream[1], &got, &descriptor, early, &early_size, &error) != -1)
+		if (receive(&got, &descriptor) != -1)
 			fail_msg("case %zu was accepted", i);
 		assert_int_equal(error.kind, ERROR_PROTOCOL);
 		assert_int_equal(descriptor, -2);
@@ -141,7 +147,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_with_and_without_a_socket, make_streams, close_streams),
-		cmocka_unit_test_setup_teardown(test_all_that_may_come_early_does, make_streams, close_streams),
+		cmocka_unit_test_setup_teardown(test_early_octets, make_streams, close_streams),
 		cmocka_unit_test_setup_teardown(test_gone, make_streams, close_streams),
 		cmocka_unit_test_setup_teardown(test_nonsense_is_refused, make_streams, close_streams),
 	};

@@ -266,7 +266,7 @@ struct ipc_string {
 	uint16_t offset, size;
 };
 
-/* A bool (size 1), or an enum, a size or a count (size 4), that must be below limit; ended by size 0. */
+/* A bool (size 1), or an enum or a count (size 4), that must be below limit; ended by size 0. */
 struct ipc_range {
 	uint16_t offset, size;
 	uint32_t limit;

@@ -88,7 +88,9 @@ packet_receive(int socket, struct iovec parts[], size_t part_count, int *descrip
 	if (n < 0)
 		return -1;
 	count = take_descriptors(&header, descriptor);
-	*whole = count <= 1 && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+	*whole = count <= 1 && (header.msg_flags & MSG_TRUNC) == 0;
+	if ((header.msg_flags & MSG_CTRUNC) != 0 && count == 0)
+		*descriptor = PACKET_DESCRIPTOR_LOST;
 	if (!*whole && *descriptor >= 0) {
 		close(*descriptor);
 		*descriptor = -1;

@@ -230,14 +230,61 @@ send_to(struct fake_ring *ring, enum ipc_type type, const void *body)
 	assert_int_equal(channel_send(&ring->parent, type, body, -1, &error), 0);
 }
 
+/* Nobody who is connected notices a reload. */
+static void
+test_reload(void **state)
+{
+	static struct fake_certificate mixed;
+	const struct fake_certificate *bad[] = { &mixed };
+	struct fake_user *pumped, *after;
+	struct fake_ring ring;
+	struct config config;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, &fake_certificates);
+	pumped = log_in(&ring, PORT_TLS);
+
+	/* Bad keys change nothing; good ones and new listeners disturb nobody. */
+	mixed = fake_certificates.ec;
+	memcpy(mixed.key, fake_certificates.rsa.key, sizeof(mixed.key));
+	ring_send_keys(&ring, bad, 1);
+	ring_send_listeners(&ring, 2);
+	after = user_connect(&ring, PORT_TLS);
+	user_expects(after, READY);
+	user_leaves(after);
+	assert_true(ring_logged(&ring, "pair-1.pem: the private key does not belong"));
+	ring_send_keys(&ring, (const struct fake_certificate *[]){ &fake_certificates.rsa }, 1);
+	ring_send_listeners(&ring, 3);
+	ring_sync(&ring);
+	ring.keep_tickets = true;
+	after = user_connect(&ring, PORT_TLS);
+	user_expects(after, READY);
+	user_leaves(after);
+	/* The keys of tickets outlive those of certificates. */
+	after = user_connect(&ring, PORT_TLS);
+	user_expects(after, READY);
+	assert_true(user_resumed(after));
+	user_says(pumped, "NOOP\r\n", 6);
+	user_expects(pumped, "NOOP\r\n");
+
+	/* A listener that is not part of the next generation is closed. */
+	close(ring.listeners[PORT_PLAIN]);
+	ring.listeners[PORT_PLAIN] = -1;
+	ring_send_listeners(&ring, 4);
+	ring_sync(&ring);
+	assert_null(user_connect_raw(&ring, PORT_PLAIN));
+	user_leaves(after);
+	user_leaves(pumped);
+	ring_stop(&ring);
+}
+
 static void
 test_parents_wishes(void **state)
 {
-	const struct fake_certificate *bad[] = { &fake_certificates.ec };
 	struct ipc_report report = { .ticket = 7, .kind = IPC_REPORT_COUNTS };
 	struct ipc_kick kick = { .ticket = 8 };
 	struct ipc_stop stop = { .grace_seconds = 60 };
-	static struct fake_certificate mixed;
 	struct fake_user *pumped, *young, *after;
 	struct fake_ring ring;
 	struct config config;
@@ -273,36 +320,8 @@ test_parents_wishes(void **state)
 	assert_int_equal(ring.report_end.ticket, 8);
 	assert_int_equal(ring.report_end.number, 1);
 
-	/* Bad keys change nothing; good ones and new listeners disturb nobody. */
-	mixed = fake_certificates.ec;
-	memcpy(mixed.key, fake_certificates.rsa.key, sizeof(mixed.key));
-	bad[0] = &mixed;
-	ring_send_keys(&ring, bad, 1);
-	ring_send_listeners(&ring, 2);
 	after = user_connect(&ring, PORT_TLS);
 	user_expects(after, READY);
-	user_leaves(after);
-	assert_true(ring_logged(&ring, "pair-1.pem: the private key does not belong"));
-	ring_send_keys(&ring, (const struct fake_certificate *[]){ &fake_certificates.rsa }, 1);
-	ring_send_listeners(&ring, 3);
-	ring_sync(&ring);
-	ring.keep_tickets = true;
-	after = user_connect(&ring, PORT_TLS);
-	user_expects(after, READY);
-	user_leaves(after);
-	/* The keys of tickets outlive those of certificates. */
-	after = user_connect(&ring, PORT_TLS);
-	user_expects(after, READY);
-	assert_true(user_resumed(after));
-	user_says(pumped, "NOOP\r\n", 6);
-	user_expects(pumped, "NOOP\r\n");
-
-	/* A listener that is not part of the next generation is closed. */
-	close(ring.listeners[PORT_PLAIN]);
-	ring.listeners[PORT_PLAIN] = -1;
-	ring_send_listeners(&ring, 4);
-	ring_sync(&ring);
-	assert_null(user_connect_raw(&ring, PORT_PLAIN));
 
 	/* The end: who has not logged in goes, who has may finish. */
 	send_to(&ring, IPC_STOP, &stop);
@@ -373,6 +392,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_much_at_once),
 		cmocka_unit_test(test_pump),
 		cmocka_unit_test(test_slow_client),
+		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_parents_wishes),
 		cmocka_unit_test(test_parent_dies),
 	};

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <sys/random.h>
 
 #include "base/log.h"
@@ -144,7 +145,7 @@ main(int argc, char *argv[])
 	}
 	if (argc != 1 && !check) {
 		fputs(help, stderr);
-		return EXIT_FAILURE;
+		return EX_USAGE;
 	}
 	log_open("restante-login", 2, LOG_FORM_PLAIN, LOG_LEVEL_INFO);
 	signal(SIGPIPE, SIG_IGN);

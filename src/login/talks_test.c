@@ -346,6 +346,20 @@ test_stls(void **state)
 	user_expects_end(user);
 	user_leaves(user);
 
+	ring_stop(&ring);
+}
+
+/* TLS where none is expected, and none where it is. */
+static void
+test_handshakes(void **state)
+{
+	struct fake_ring ring;
+	struct config config;
+	struct fake_user *user;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, &fake_certificates);
 	/* In TLS 1.2 the server has the last word of the handshake. */
 	ring.tls_version_max = 12;
 	user = user_connect(&ring, PORT_STLS);
@@ -394,6 +408,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_plaintext_policy),
 		cmocka_unit_test(test_apop),
 		cmocka_unit_test(test_stls),
+		cmocka_unit_test(test_handshakes),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -36,7 +36,8 @@ is_in_a_group(enum sandbox_role role, const char *name)
 }
 
 static int
-allow_conditionally(scmp_filter_ctx filter, enum sandbox_role role, const struct call_condition *row)
+allow_conditionally(scmp_filter_ctx filter, enum sandbox_role role,
+    const struct call_condition *row)
 {
 	const struct scmp_arg_cmp condition = { .arg = row->argument, .op = SCMP_CMP_MASKED_EQ,
 		.datum_a = row->mask, .datum_b = row->value };

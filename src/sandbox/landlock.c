@@ -18,12 +18,12 @@
 #include "base/log.h"
 #include "sandbox/sanitizer.h"
 
-#define FS_TRUNCATE          (1ULL << 14)
-#define FS_IOCTL_DEVICE      (1ULL << 15)
-#define NET_BIND_TCP         (1ULL << 0)
-#define NET_CONNECT_TCP      (1ULL << 1)
+#define FS_TRUNCATE           (1ULL << 14)
+#define FS_IOCTL_DEVICE       (1ULL << 15)
+#define NET_BIND_TCP          (1ULL << 0)
+#define NET_CONNECT_TCP       (1ULL << 1)
 #define SCOPE_ABSTRACT_SOCKET (1ULL << 0)
-#define SCOPE_SIGNAL         (1ULL << 1)
+#define SCOPE_SIGNAL          (1ULL << 1)
 
 /* struct landlock_ruleset_attr of ABI 6. Older kernels take it as long as what they miss is 0. */
 struct ruleset {
@@ -105,7 +105,8 @@ landlock_enter(const struct sandbox_path paths[], size_t count, struct error *er
 	struct ruleset wanted = { 0 };
 
 	if (abi < 1) {
-		LOG(LOG_LEVEL_WARNING, "no-landlock", LOG_TEXT("effect", "files are guarded by the uid alone"));
+		LOG(LOG_LEVEL_WARNING, "no-landlock",
+		    LOG_TEXT("effect", "files are guarded by the uid alone"));
 		return 0;
 	}
 	for (size_t i = 0; i < (size_t)abi && i < sizeof(versions) / sizeof(versions[0]); i++) {

@@ -96,7 +96,7 @@ try_connect(void)
 	return result;
 }
 
-/* In a child if there can be one: else, where this succeeds, the program is gone before it can tell. */
+/* In a child if there can be one. Else, where this succeeds, nobody is left to tell. */
 static const char *
 try_exec(void)
 {

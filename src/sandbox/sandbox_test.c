@@ -721,7 +721,8 @@ test_without_landlock(void **state)
 		scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 
 		dup2(log[1], 2);
-		if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(landlock_create_ruleset), 0) != 0 ||
+		if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
+		    SCMP_SYS(landlock_create_ruleset), 0) != 0 ||
 		    seccomp_load(filter) != 0)
 			_exit(1);
 		enter_or_die(3);

@@ -1,4 +1,4 @@
-/* Inside sandbox: is this a build with AddressSanitizer? Its leak checker needs holes in the walls. */
+/* Inside sandbox: SANDBOX_SANITIZED, because the leak checker needs holes in the walls. */
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__)

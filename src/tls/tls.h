@@ -71,7 +71,8 @@ enum tls_status tls_handshake(struct tls *);
 enum tls_status tls_read(struct tls *, void *buffer, size_t *size);
 /*
  * Takes all of data, at most TLS_WRITE_MAX octets, unless it fails. TLS_WANT_WRITE: some of it
- * still waits inside; do not write again before tls_flush() has returned TLS_DONE.
+ * still waits inside. A short reply may be written behind it; it fails when more waits than fits
+ * beside TLS_WRITE_MAX, so stop making output until tls_flush() returns TLS_DONE.
  */
 enum tls_status tls_write(struct tls *, const void *data, size_t size);
 /* TLS_DONE: nothing waits inside. */
