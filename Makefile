@@ -3,8 +3,8 @@
 
 prefix = /usr/local
 DESTDIR =
-
-# build/ is what `make install` lays down, build-check/ has sanitizers, test hooks and unit tests.
+# What is run and installed. build-check/ has sanitizers, test hooks and unit tests.
+BUILD = build
 RELEASE = -Dunit_tests=false
 CHECK = -Db_sanitize=address,undefined -Db_lundef=false -Dtest_hooks=true
 
@@ -21,17 +21,17 @@ help:
 packages:
 	@tools/packages build
 
-build/build.ninja: | packages
-	meson setup build $(RELEASE) --prefix=$(prefix)
+$(BUILD)/build.ninja: | packages
+	meson setup $(BUILD) $(RELEASE) --prefix=$(prefix)
 
 build-check/build.ninja:
 	meson setup build-check $(CHECK)
 
-all: packages build/build.ninja
-	@ninja -C build --quiet
+all: packages $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
 
 run: all
-	@tools/run build
+	@tools/run $(BUILD)
 
 check:
 	@tools/packages check
@@ -44,8 +44,8 @@ bench: all
 
 # The prefix is compiled in (where the programs and the configuration are found).
 install: all
-	@meson configure build -Dprefix=$(prefix)
-	DESTDIR=$(DESTDIR) meson install -C build
+	@meson configure $(BUILD) -Dprefix=$(prefix) >/dev/null
+	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean:
-	rm -rf build build-check build-ci-*
+	rm -rf $(BUILD) build-check build-fuzz build-ci-*

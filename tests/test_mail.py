@@ -234,12 +234,15 @@ def test_message_that_is_no_readable_file(shared, anna):
         client.ok("QUIT")
 
 
-def test_sizes_in_the_name_are_not_believed_blindly(shared, user):
+def test_a_wrong_size_in_a_name_is_corrected_once_the_message_was_sent(shared, user):
     # Dovecot's W counts CRLF, but not the line end that POP3 adds to a last line without one.
     user.deliver(b"Subject: x\n\nno end", name="1700000001.M1P1.h,S=18,W=20")
     with shared.login(user) as client:
-        assert client.ok("LIST 1") == "1 22"
+        assert client.ok("LIST 1") == "1 20"
         assert len(client.retrieve(1)) == 22
+        client.ok("QUIT")
+    with shared.login(user) as client:
+        assert client.ok("LIST 1") == "1 22"
 
 
 def test_no_maildir_at_all_is_an_empty_maildrop_or_an_error(shared, user):
@@ -280,3 +283,54 @@ def test_message_of_100_mib(shared, user):
         head, _, rest = reply.partition(b"\r\n")
         assert rest.partition(b"\r\n.\r\n")[0].replace(b"\r\n..", b"\r\n.") + b"\r\n" == wire_form(text)
         wait_until(lambda: shared.events("session-end", user=user.name), "the end")
+
+
+def test_takeover_by_the_newest_session(make_server):
+    server = make_server()
+    anna = server.add_user("anna")
+    anna.deliver(b"Subject: x\n\n")
+    server.options["takeover"] = "newest"
+    server.start()
+    for mode in MODES:
+        with server.login(anna, mode) as old:
+            old.ok("DELE 1")
+            with server.login(anna, mode) as new:
+                assert old.ended()
+                assert new.ok("STAT").startswith("1 ")
+                new.ok("QUIT")
+                assert new.ended()
+    assert len(anna.stored()) == 1
+
+
+def test_takeover_from_a_silent_session(make_server):
+    server = make_server()
+    anna = server.add_user("anna")
+    anna.deliver(b"Subject: x\n\n")
+    server.options["takeover_silent_seconds"] = 1
+    server.start()
+    with server.login(anna) as old:
+        old.ok("DELE 1")
+
+        def logged_in():
+            with server.connect("clear") as new:
+                new.ok("USER anna")
+                return new.command("PASS " + anna.password).startswith(b"+OK 1 ")
+
+        wait_until(logged_in, "the old session to give way")
+        assert old.ended()
+    assert len(anna.stored()) == 1
+
+
+def test_no_takeover(make_server):
+    server = make_server()
+    anna = server.add_user("anna")
+    server.options["takeover"] = "never"
+    server.start()
+    with server.login(anna) as old:
+        for mode in MODES:
+            with server.connect(mode) as new:
+                if mode == "stls":
+                    new.stls()
+                new.ok("USER anna")
+                assert new.error("PASS " + anna.password).startswith("[IN-USE] ")
+        old.ok("STAT")

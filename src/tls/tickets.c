@@ -34,6 +34,17 @@ tls_context_tickets(struct tls_context *context, const struct tls_ticket_key key
 		SSL_CTX_set_options(context->ctx, SSL_OP_NO_TICKET);
 }
 
+/* Looked up once: by its constant name OpenSSL would search for it in every handshake. */
+static const EVP_CIPHER *
+ticket_cipher(void)
+{
+	static EVP_CIPHER *cipher;
+
+	if (cipher == NULL)
+		cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
+	return cipher;
+}
+
 static bool
 key_use(const struct tls_ticket_key *key, unsigned char *iv, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int sealing)
@@ -44,7 +55,7 @@ key_use(const struct tls_ticket_key *key, unsigned char *iv, EVP_CIPHER_CTX *cip
 		OSSL_PARAM_construct_end(),
 	};
 
-	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher_key, iv, sealing) ==
+	return EVP_CipherInit_ex(cipher, ticket_cipher(), NULL, key->cipher_key, iv, sealing) ==
 		   1 &&
 	       EVP_MAC_init(mac, key->mac_key, sizeof(key->mac_key), parameters) == 1;
 }
@@ -60,7 +71,7 @@ tickets_callback(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER
 		if (context->ticket_key_count == 0)
 			return TICKET_UNKNOWN;
 		memcpy(name, keys[0].name, sizeof(keys[0].name));
-		if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1 ||
+		if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(ticket_cipher())) != 1 ||
 		    !key_use(&keys[0], iv, cipher, mac, 1))
 			return TICKET_FAILED;
 		return TICKET_GOOD;
