@@ -42,14 +42,14 @@ def place(workshop):
     return place
 
 
-def run(place, *command, statuses=(0,)):
+def run(place, *command, statuses=(0,), environment={}):
     if os.getuid() == 0:
         subprocess.run(["chown", "-R", str(NOBODY), place], check=True)
         command = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY),
                    "--clear-groups", *command]
     finished = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=place,
-        timeout=PATIENCE_SECONDS, env={"PATH": os.environ["PATH"], "HOME": place, "LC_ALL": "C.UTF-8"})
+        timeout=PATIENCE_SECONDS, env={"PATH": os.environ["PATH"], "HOME": place, "LC_ALL": "C.UTF-8", **environment})
     assert finished.returncode in statuses, finished.stdout.decode(errors="replace")
     return finished.stdout
 
@@ -173,8 +173,8 @@ def test_poplib_apop(shared, demo):
 
 def fetchmail(server, user, mode, place, options, statuses):
     certificate = server.certificates[0][0]
-    protection = {"clear": "sslproto ''", "stls": "sslproto 'TLS1.2+' sslcertck sslcertfile '%s'",
-                  "implicit": "ssl sslcertck sslcertfile '%s'"}[mode]
+    protection = {"clear": "sslproto ''", "stls": "sslproto 'TLS1.2+' sslcertck sslcommonname localhost sslcertfile '%s'",
+                  "implicit": "ssl sslcertck sslcommonname localhost sslcertfile '%s'"}[mode]
     if "%s" in protection:
         protection %= certificate
     script = write("%s/store" % place,
@@ -182,7 +182,7 @@ def fetchmail(server, user, mode, place, options, statuses):
     os.chmod(script, 0o700)
     rc = write("%s/fetchmailrc" % place,
                "set no bouncemail\nset idfile %s/ids\nset no syslog\n"
-               "poll localhost protocol POP3 port %d %s\n"
+               "poll 127.0.0.1 protocol POP3 port %d %s\n"
                "  user '%s' password '%s' is root here %s\n  %s\n  no rewrite pass8bits mda '%s'\n" % (
                    place, port_of(server, mode),
                    "uidl" if "keep" in options.split() and "no keep" not in options else "no uidl",
@@ -208,7 +208,7 @@ def as_kept(messages, added_header):
 
 def as_fetchmail_keeps(messages, user):
     return as_kept(messages, b"From: FETCHMAIL-DAEMON\r\nTo: nobody@HOST\r\nSubject: Headerless mail "
-                   b"from %s's mailbox on localhost\r\n" % user.name.encode())
+                   b"from %s's mailbox on 127.0.0.1\r\n" % user.name.encode())
 
 
 def fetched_by_fetchmail(inbox):
@@ -245,7 +245,7 @@ def mpop(server, user, mode, place, keep):
     if mode != "clear":
         tls += "\ntls_trust_file " + server.certificates[0][0]
     rc = write("%s/mpoprc" % place,
-               "account default\nhost localhost\nport %d\n%s\nuser %s\npassword %s\nauth user\n"
+               "account default\nhost 127.0.0.1\nport %d\n%s\nuser %s\npassword %s\nauth user\n"
                "keep %s\ndelivery maildir %s/inbox\nuidls_file %s/uidls\nreceived_header off\n" % (
                    port_of(server, mode), tls, user.name, PASSWORD, "on" if keep else "off",
                    place, place))
@@ -275,18 +275,44 @@ def test_mpop_deletes(shared, demo, place, mode):
 
 # getmail
 
+# getmail forks for each delivery, sets its handler for SIGCHLD behind the fork and waits for a
+# notification that may have come before: now and then it waits a minute for a child that is long
+# gone. Here the signal comes when it is waited for.
+GETMAIL_CURE = """
+import os, signal, threading
+
+fork, wait = os.fork, threading.Condition.wait
+
+def careful_fork():
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    child = fork()
+    if child == 0:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    return child
+
+def careful_wait(self, timeout=None):
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    while signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL and not wait(self, 0.05):
+        pass
+    return True
+
+os.fork, threading.Condition.wait = careful_fork, careful_wait
+"""
+
 
 def getmail(server, user, mode, place, delete):
     retriever = "SimplePOP3SSLRetriever" if mode == "implicit" else "SimplePOP3Retriever"
     rc = write("%s/getmailrc" % place,
-               "[retriever]\ntype = %s\nserver = localhost\nport = %d\nusername = %s\npassword = %s\n"
+               "[retriever]\ntype = %s\nserver = 127.0.0.1\nport = %d\nusername = %s\npassword = %s\n"
                "%s"
                "[destination]\ntype = Maildir\npath = %s/inbox/\n"
                "[options]\ndelete = %s\nread_all = false\ndelivered_to = false\nreceived = false\n" % (
                    retriever, port_of(server, mode), user.name, PASSWORD,
                    "ca_certs = %s\n" % server.certificates[0][0] if mode == "implicit" else "",
                    place, "true" if delete else "false"))
-    return run(place, "getmail", "--getmaildir", place, "--rcfile", rc)
+    write(place + "/sitecustomize.py", GETMAIL_CURE)
+    return run(place, "getmail", "--getmaildir", place, "--rcfile", rc,
+               environment={"PYTHONPATH": place})
 
 
 # getmail 6 has no STLS.
