@@ -378,6 +378,8 @@ def test_many_reloads(server, anna):
     with server.login(anna, "implicit") as client:
         for _ in range(20):
             server.process.send_signal(signal.SIGHUP)
+        # restantectl is told so when one is on its way; when it is obeyed, the signals are done with.
+        wait_until(lambda: server.control("reload").returncode == 0, "the end of the reloads")
         for number in range(5):
             server.options["greeting"] = "number %d" % number
             server.write_configuration()
@@ -397,6 +399,12 @@ def test_number_of_login_processes_can_be_changed(server, anna):
             with server.login(anna, mode) as client:
                 client.ok("QUIT")
                 assert client.ended()
+
+
+def test_stop_during_a_reload(server, anna):
+    server.start()
+    server.process.send_signal(signal.SIGHUP)
+    server.stop()
 
 
 # The service manager
