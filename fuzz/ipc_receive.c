@@ -90,7 +90,7 @@ receive_handover(const uint8_t *data, size_t size, uint8_t choice)
 	size_t early_size;
 	int ends[2], client = -1;
 
-	PROMISE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+	PROMISE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
 	PROMISE(packet_send(ends[1], &part, 1, choice & 0x80 ? ends[1] : -1) == (ssize_t)size);
 	if (handover_receive(ends[0], &handover, &client, early, &early_size, &error) > 0) {
 		PROMISE(early_size <= sizeof(early) && early_size + sizeof(handover) <= size);
