@@ -192,9 +192,19 @@ check_deadlines(struct auth *auth)
 	}
 }
 
+static void
+forget(struct check *check)
+{
+	/* What a thread has in hand still counts as right or wrong: hanging up is no way out. */
+	if (check->state == CHECK_VERIFYING)
+		leave_table(check);
+	else
+		check_free(check);
+}
+
 /*
  * NULL: it was refused on the spot. A session has one check at a time: login asks again only when
- * it has its answer.
+ * it has its answer, or has no use for it any more (its FORGET may have been lost).
  */
 struct check *
 check_new(
@@ -202,11 +212,11 @@ check_new(
 {
 	struct auth *auth = login->auth;
 	struct check **bucket = bucket_of(auth, login, session);
-	struct check *check = NULL;
+	struct check *check = NULL, *old = check_find(login, session);
 
-	if (check_find(login, session) != NULL) {
-		LOG(LOG_LEVEL_ERROR, "check-twice", LOG_SESSION(session));
-		return NULL;
+	if (old != NULL) {
+		LOG(LOG_LEVEL_WARNING, "check-twice", LOG_SESSION(session));
+		forget(old);
 	}
 	if (auth->configured && auth->check_count < CHECKS_MAX)
 		check = calloc(1, sizeof(*check));
@@ -252,16 +262,6 @@ start_check(struct login *login, struct ipc_message *message)
 	}
 	attempt_begin(
 	    check, methods[asked->method].verify, asked->user, asked->password, asked->timestamp);
-}
-
-static void
-forget(struct check *check)
-{
-	/* What a thread has in hand still counts as right or wrong: hanging up is no way out. */
-	if (check->state == CHECK_VERIFYING)
-		leave_table(check);
-	else
-		check_free(check);
 }
 
 static void

@@ -120,6 +120,8 @@ static void
 take_log(struct auth *auth, struct ipc_message *message)
 {
 	(void)auth;
+	if (ipc_message_is_maimed(message))
+		return;
 	log_descriptor_set(message->descriptor, (enum log_form)message->body.log.form);
 	message->descriptor = -1;
 }

@@ -8,9 +8,13 @@
 
 #include "base/limits.h"
 
-#define ROWS              32768
-#define DELAY_MAX         15000
-#define GOOD_MILLISECONDS (10 * 60 * 1000)
+#define ROWS      32768
+#define DELAY_MAX 15000
+/* How long an address counts as good, and the pair of an address and a user. */
+#define ADDRESS_MILLISECONDS (10 * 60 * 1000ull)
+#define PAIR_MILLISECONDS    (30 * 24 * 60 * 60 * 1000ull)
+/* A user's limit in limits of an address: one stranger alone must not shut a user out. */
+#define USER_FACTOR 10
 
 struct record {             /* of an address or a user */
 	uint64_t failed_at; /* the last time */
@@ -97,19 +101,19 @@ record_of(struct throttle *throttle, struct lru *table, const struct digest *key
 }
 
 static bool
-is_recent(uint64_t good_at, uint64_t now)
+is_recent(uint64_t good_at, uint64_t now, uint64_t period)
 {
-	return good_at != 0 && now - good_at < GOOD_MILLISECONDS;
+	return good_at != 0 && now - good_at < period;
 }
 
 static enum throttle_answer
-judge(const struct throttle *throttle, const struct record *record, bool trusted)
+judge(const struct record *record, uint64_t failures_max, bool trusted)
 {
-	if (trusted || throttle->failures_max == 0)
+	if (trusted || failures_max == 0)
 		return THROTTLE_GO;
-	if (record->failures >= throttle->failures_max)
+	if (record->failures >= failures_max)
 		return THROTTLE_REFUSE;
-	if (record->failures + record->pending >= throttle->failures_max)
+	if (record->failures + record->pending >= failures_max)
 		return THROTTLE_LATER;
 	return THROTTLE_GO;
 }
@@ -120,9 +124,11 @@ throttle_begin(struct throttle *throttle, const struct throttle_ticket *ticket, 
 	struct record *address = record_of(throttle, &throttle->addresses, &ticket->address, now);
 	struct record *user = record_of(throttle, &throttle->users, &ticket->user, now);
 	const uint64_t *pair = lru_find(&throttle->pairs, &ticket->pair);
+	uint64_t max = throttle->failures_max;
 	enum throttle_answer by_address =
-	    judge(throttle, address, is_recent(address->good_at, now));
-	enum throttle_answer by_user = judge(throttle, user, pair != NULL && is_recent(*pair, now));
+	    judge(address, max, is_recent(address->good_at, now, ADDRESS_MILLISECONDS));
+	enum throttle_answer by_user = judge(user, max * USER_FACTOR,
+	    pair != NULL && is_recent(*pair, now, PAIR_MILLISECONDS));
 	enum throttle_answer answer = by_address > by_user ? by_address : by_user;
 
 	if (answer == THROTTLE_GO) {

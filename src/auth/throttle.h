@@ -1,15 +1,16 @@
 /*
  * Guessing is slowed: a refusal is delayed, longer with each failure; after failures_max failures
- * an address or a user is refused unchecked until refusal_seconds have passed without another.
+ * an address is refused unchecked, and a user after ten times as many, until refusal_seconds have
+ * passed without another. (So it takes many addresses to shut a user out.)
  *
  * Attempts that are still being checked count as failures: who guesses on many connections at once
  * gets no more guesses than who guesses on one. Those beyond the limit are told to come LATER, when
  * the others are decided.
  *
  * An address that has logged in well during the last ten minutes is never refused for what other
- * names were guessed from it; nor is an address that has logged in well as a user for what others
- * guessed about that user. (Not more: who has an account here cannot use it to guess for ever
- * about somebody else's.)
+ * names were guessed from it; nor is an address that has logged in well as a user during the last
+ * thirty days for what others guessed about that user. (Not more: who has an account here cannot
+ * use it to guess for ever about somebody else's.)
  *
  * An IPv6 address is its /64 network: a host can choose the rest. All tables are bounded.
  */

@@ -9,7 +9,8 @@
 
 #include "auth/throttle.h"
 
-#define MINUTE 60000
+#define MINUTE 60000ull
+#define DAY    (24 * 60 * MINUTE)
 
 static struct throttle throttle;
 
@@ -81,21 +82,40 @@ test_a_user_is_refused(void **state)
 
 	(void)state;
 	succeed("203.0.113.1:1", "anna", MINUTE);
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 50; i++) {
 		snprintf(peer, sizeof(peer), "192.0.2.%u:1", i);
 		guess(peer, "anna", MINUTE);
 	}
 	assert_int_equal(begin("192.0.2.77:1", "anna", MINUTE), THROTTLE_REFUSE);
 	assert_int_equal(begin("192.0.2.77:1", "bert", MINUTE), THROTTLE_GO);
-	/* But not for anna herself, where she just was. */
+	/* But not for anna herself, where she was a while ago. */
 	assert_int_equal(begin("203.0.113.1:2", "anna", MINUTE), THROTTLE_GO);
 	end("203.0.113.1:2", "anna", THROTTLE_UNDECIDED, MINUTE);
-	/* Ten minutes later she is a stranger there. */
-	for (unsigned i = 0; i < 5; i++) {
+	for (unsigned i = 0; i < 50; i++) {
 		snprintf(peer, sizeof(peer), "192.0.2.%u:1", i);
-		guess(peer, "anna", 11 * MINUTE);
+		guess(peer, "anna", 30 * DAY);
 	}
-	assert_int_equal(begin("203.0.113.1:2", "anna", 11 * MINUTE), THROTTLE_REFUSE);
+	assert_int_equal(begin("192.0.2.77:1", "anna", 30 * DAY), THROTTLE_REFUSE);
+	assert_int_equal(begin("203.0.113.1:2", "anna", 30 * DAY), THROTTLE_GO);
+	end("203.0.113.1:2", "anna", THROTTLE_UNDECIDED, 30 * DAY);
+	/* Thirty days later she is a stranger there. */
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(peer, sizeof(peer), "192.0.2.%u:1", i);
+		guess(peer, "anna", 30 * DAY + MINUTE);
+	}
+	assert_int_equal(begin("203.0.113.1:2", "anna", 30 * DAY + MINUTE), THROTTLE_REFUSE);
+}
+
+/* Whoever guesses wrong on purpose, to shut somebody out, shuts out only himself. */
+static void
+test_one_stranger_shuts_nobody_out(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		guess("192.0.2.1:1", "anna", MINUTE);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(begin("192.0.2.1:1", "anna", MINUTE), THROTTLE_REFUSE);
+	succeed("203.0.113.1:1", "anna", MINUTE);
 }
 
 static void
@@ -112,7 +132,7 @@ test_a_good_address_is_not_refused(void **state)
 	assert_int_equal(begin("192.0.2.1:1", "anna", MINUTE), THROTTLE_GO);
 	end("192.0.2.1:1", "anna", THROTTLE_UNDECIDED, MINUTE);
 	/* Its good name is no licence to guess about one user for ever. */
-	for (unsigned i = 0; i < 5; i++)
+	for (unsigned i = 0; i < 50; i++)
 		guess("192.0.2.1:1", "bert", MINUTE);
 	assert_int_equal(begin("192.0.2.1:1", "bert", MINUTE), THROTTLE_REFUSE);
 	/* Nor does it last. */
@@ -126,11 +146,17 @@ test_a_good_address_is_not_refused(void **state)
 static void
 test_parallel_guesses_count_at_once(void **state)
 {
+	char peer[32];
+
 	(void)state;
 	for (unsigned i = 0; i < 5; i++)
 		assert_int_equal(begin("192.0.2.1:1", "anna", MINUTE), THROTTLE_GO);
 	assert_int_equal(begin("192.0.2.1:1", "anna", MINUTE), THROTTLE_LATER);
 	assert_int_equal(begin("192.0.2.1:1", "bert", MINUTE), THROTTLE_LATER);
+	for (unsigned i = 0; i < 45; i++) {
+		snprintf(peer, sizeof(peer), "198.51.100.%u:1", i);
+		assert_int_equal(begin(peer, "anna", MINUTE), THROTTLE_GO);
+	}
 	assert_int_equal(begin("192.0.2.2:1", "anna", MINUTE), THROTTLE_LATER);
 	assert_int_equal(begin("192.0.2.2:1", "bert", MINUTE), THROTTLE_GO);
 	/* One was right: that address is trusted from now on. */
@@ -140,6 +166,10 @@ test_parallel_guesses_count_at_once(void **state)
 	/* The others were wrong; elsewhere one more may be tried at a time, then none. */
 	for (unsigned i = 0; i < 4; i++)
 		end("192.0.2.1:1", "anna", THROTTLE_WRONG, MINUTE);
+	for (unsigned i = 0; i < 45; i++) {
+		snprintf(peer, sizeof(peer), "198.51.100.%u:1", i);
+		end(peer, "anna", THROTTLE_WRONG, MINUTE);
+	}
 	assert_int_equal(begin("192.0.2.3:1", "anna", MINUTE), THROTTLE_GO);
 	assert_int_equal(begin("192.0.2.3:1", "anna", MINUTE), THROTTLE_LATER);
 	end("192.0.2.3:1", "anna", THROTTLE_WRONG, MINUTE);
@@ -236,6 +266,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_an_address_is_refused),
 		TEST(test_a_user_is_refused),
+		TEST(test_one_stranger_shuts_nobody_out),
 		TEST(test_a_good_address_is_not_refused),
 		TEST(test_parallel_guesses_count_at_once),
 		TEST(test_undecided_is_no_failure),

@@ -235,6 +235,18 @@ read_until(int terminal, char *seen, size_t size, const char *text)
 	}
 }
 
+/* A root that is a mere directory may have no /dev/pts. */
+static void
+skip_without_terminals(void)
+{
+	int terminal, slave;
+
+	if (openpty(&terminal, &slave, NULL, NULL, NULL) != 0)
+		skip();
+	close(terminal);
+	close(slave);
+}
+
 static int
 add_at_terminal(const char *first, const char *second, char *seen, size_t size)
 {
@@ -269,6 +281,7 @@ test_a_terminal(void **state)
 	char seen[4096];
 
 	(void)state;
+	skip_without_terminals();
 	assert_int_equal(add_at_terminal("secret", "sekret", seen, sizeof(seen)), EX_DATAERR);
 	assert_non_null(strstr(seen, "differ"));
 	assert_null(strstr(seen, "secret"));
@@ -291,6 +304,7 @@ test_an_interrupt(void **state)
 	pid_t pid;
 
 	(void)state;
+	skip_without_terminals();
 	assert_int_equal(openpty(&terminal, &slave, NULL, NULL, NULL), 0);
 	pid = fork();
 	if (pid == 0) {

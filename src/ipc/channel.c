@@ -231,6 +231,12 @@ channel_receive(struct ipc_channel *channel, struct ipc_message *message, struct
 	return 1;
 }
 
+bool
+ipc_message_is_maimed(const struct ipc_message *message)
+{
+	return ipc_rules[message->type].descriptor && message->descriptor < 0;
+}
+
 void
 ipc_message_wipe(struct ipc_message *message)
 {

@@ -53,6 +53,8 @@ int channel_send(struct ipc_channel *, enum ipc_type, const void *body, int desc
 int channel_receive(struct ipc_channel *, struct ipc_message *, struct error *);
 bool channel_wants_write(const struct ipc_channel *);
 int channel_flush(struct ipc_channel *, struct error *);
+/* Did a descriptor belong to it that found no room here? Then it is worth nothing. */
+bool ipc_message_is_maimed(const struct ipc_message *);
 /* Wipes a message that may have carried a secret. */
 void ipc_message_wipe(struct ipc_message *);
 
@@ -71,7 +73,7 @@ struct ipc_handover {
 
 #define HANDOVER_EARLY_SIZE 4096	/* at most this much comes behind the struct before EOF */
 
-/* client: the socket to attach, or -1. early may be NULL if early_size is 0. Does not block. */
+/* client: the socket to attach (non-blocking), or -1. early may be NULL if early_size is 0. Does not block. */
 int handover_send(int stream, const struct ipc_handover *, int client, const void *early,
     size_t early_size, struct error *);
 /*

@@ -217,7 +217,7 @@ test_who_hears_whom(void **state)
 		{ IPC_LOGIN, IPC_AUTH, { IPC_CHECK, IPC_SASL_START, IPC_SASL_STEP, IPC_FORGET } },
 		{ IPC_AUTH, IPC_LOGIN, { IPC_SASL_CHALLENGE, IPC_REFUSED, IPC_GRANTED } },
 		{ IPC_AUTH, IPC_MAILDROP, { IPC_OPEN } },
-		{ IPC_LOGIN, IPC_PARENT, { IPC_READY, IPC_ROW, IPC_REPORT_END } },
+		{ IPC_LOGIN, IPC_PARENT, { IPC_READY, IPC_ROW, IPC_REPORT_END, IPC_CHANNEL_LOST } },
 		{ IPC_MAILDROP, IPC_PARENT, { IPC_READY, IPC_ROW, IPC_REPORT_END } },
 		{ IPC_AUTH, IPC_PARENT, { IPC_READY, IPC_START, IPC_ROW, IPC_REPORT_END } },
 		{ IPC_CTL, IPC_PARENT, { IPC_CTL_RELOAD, IPC_CTL_REPORT, IPC_CTL_KICK } },
@@ -415,6 +415,7 @@ test_no_room_for_a_descriptor(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(message.body.granted.session, 9);
 	assert_int_equal(message.descriptor, -1);
+	assert_true(ipc_message_is_maimed(&message));
 	assert_int_equal(channel_receive(&right, &message, &error), 0);
 	close_pair();
 }

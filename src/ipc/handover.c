@@ -3,6 +3,7 @@
 #include "ipc/channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,14 +30,16 @@ handover_send(int stream, const struct ipc_handover *handover, int client, const
 	return 0;
 }
 
+/* A connection that cannot be made to hold a thread: that is what login promises to hand over. */
 static bool
-is_stream_socket(int descriptor)
+is_client(int descriptor)
 {
 	socklen_t size = sizeof(int);
-	int type;
+	int type, listening, flags = fcntl(descriptor, F_GETFL);
 
-	return getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-	    type == SOCK_STREAM;
+	return flags >= 0 && (flags & O_NONBLOCK) != 0 &&
+	    getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
+	    getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && !listening;
 }
 
 /* A bool that is neither 0 nor 1 must not be read as a bool. */
@@ -73,7 +76,7 @@ handover_receive(int stream, struct ipc_handover *handover, int *client, char *e
 	if (descriptor == PACKET_DESCRIPTOR_LOST)
 		return error_set(error, ERROR_TEMPORARY, "too many open descriptors to take the client");
 	if (!whole || (size_t)n < sizeof(octets) || !is_sound(octets) ||
-	    (descriptor >= 0 && !is_stream_socket(descriptor))) {
+	    (descriptor >= 0 && !is_client(descriptor))) {
 		if (descriptor >= 0)
 			close(descriptor);
 		return error_set(error, ERROR_PROTOCOL, "a handover of %zd octets breaks the rules", n);

@@ -25,7 +25,7 @@ make_streams(void **state)
 {
 	(void)state;
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, stream) +
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client);
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, client);
 }
 
 static int
@@ -142,6 +142,45 @@ test_nonsense_is_refused(void **state)
 	}
 }
 
+/* What could hold a thread of the maildrop for as long as login likes. */
+static void
+test_only_clients_are_taken(void **state)
+{
+	static const struct {
+		const char *name;
+		int type;
+		bool listens, taken;
+	} cases[] = {
+		{ "a client", SOCK_STREAM | SOCK_NONBLOCK, false, true },
+		{ "blocking", SOCK_STREAM, false, false },
+		{ "listening", SOCK_STREAM | SOCK_NONBLOCK, true, false },
+		{ "datagrams", SOCK_DGRAM | SOCK_NONBLOCK, false, false },
+		{ "packets", SOCK_SEQPACKET | SOCK_NONBLOCK, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int one = socket(AF_UNIX, cases[i].type, 0), descriptor = -1;
+		struct ipc_handover got;
+
+		print_message("%s\n", cases[i].name);
+		assert_true(one >= 0);
+		if (cases[i].listens) {
+			const struct sockaddr nameless = { .sa_family = AF_UNIX };
+
+			assert_int_equal(bind(one, &nameless, sizeof(nameless.sa_family)), 0);
+			assert_int_equal(listen(one, 1), 0);
+		}
+		assert_int_equal(handover_send(stream[0], &sample, one, NULL, 0, &error), 0);
+		assert_int_equal(receive(&got, &descriptor), cases[i].taken ? 1 : -1);
+		if (cases[i].taken)
+			close(descriptor);
+		else
+			assert_int_equal(error.kind, ERROR_PROTOCOL);
+		close(one);
+	}
+}
+
 int
 main(void)
 {
@@ -150,6 +189,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_early_octets, make_streams, close_streams),
 		cmocka_unit_test_setup_teardown(test_gone, make_streams, close_streams),
 		cmocka_unit_test_setup_teardown(test_nonsense_is_refused, make_streams, close_streams),
+		cmocka_unit_test_setup_teardown(test_only_clients_are_taken, make_streams, close_streams),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

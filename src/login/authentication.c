@@ -12,6 +12,8 @@
 #include "login/login.h"
 #include "login/sasl.h"
 
+#define LOST_MILLISECONDS 1000
+
 /*
  * What a refused client is told. The same words for an unknown user and a wrong password; and never
  * "lock" or "wait", which fetchmail takes for a maildrop that is busy.
@@ -128,7 +130,7 @@ authentication_forget(struct connection *c)
 	if (!c->asking)
 		return;
 	leave(c);
-	/* If it cannot be told it has gone itself. */
+	/* If it cannot be told it has gone itself, or finds out when the session asks again. */
 	(void)link_send(login_of(c)->auth, IPC_FORGET, &forget, &error);
 }
 
@@ -154,6 +156,12 @@ static void
 granted(struct connection *c, struct ipc_message *message)
 {
 	leave(c);
+	if (ipc_message_is_maimed(message)) {
+		LOG(LOG_LEVEL_ERROR, "descriptor-lost", LOG_SESSION(c->session),
+		    LOG_TEXT("reason", "too many open descriptors"));
+		refuse_for_now(c);
+		return;
+	}
 	log_login(c, &message->body.granted);
 	c->granted = message->descriptor;
 	message->descriptor = -1;
@@ -195,7 +203,10 @@ answer(struct login *login, struct ipc_message *message)
 
 	memcpy(&session, &message->body, sizeof(session));
 	c = *place_of(login, session);
-	if (c != NULL && c->state == CONNECTION_ASKING) {
+	if (c != NULL && c->state == CONNECTION_SASL && message->type == IPC_REFUSED) {
+		/* It took auth too long: the client is told when it answers the challenge. */
+		leave(c);
+	} else if (c != NULL && c->state == CONNECTION_ASKING) {
 		connection_begin(c);
 		for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
 			if (answers[i].type == message->type)
@@ -231,6 +242,27 @@ lose_all(struct login *login)
 	}
 }
 
+/* If auth had died, the parent would have sent a channel to the next. */
+static void
+tell_parent(uv_timer_t *timer)
+{
+	struct login *login = timer->loop->data;
+	struct error error;
+
+	if (login->stopping)
+		uv_timer_stop(timer);
+	else if (link_send(login->parent, IPC_CHANNEL_LOST, NULL, &error) < 0)
+		LOG(LOG_LEVEL_WARNING, "parent-unreachable", LOG_REASON(&error));
+}
+
+void
+authentication_await(struct login *login)
+{
+	if (login->auth == NULL)
+		uv_timer_start(
+		    &login->auth_timer, tell_parent, LOST_MILLISECONDS, LOST_MILLISECONDS);
+}
+
 static void
 ended(struct login *login, struct link *link, const struct error *error)
 {
@@ -238,6 +270,7 @@ ended(struct login *login, struct link *link, const struct error *error)
 		return;
 	LOG(LOG_LEVEL_WARNING, "auth-lost", LOG_REASON(error));
 	login->auth = NULL;
+	authentication_await(login);
 	lose_all(login);
 }
 
@@ -248,6 +281,10 @@ authentication_open(struct login *login, int descriptor)
 	login->auth = NULL;
 	lose_all(login);
 	login->auth = link_open(login, descriptor, IPC_AUTH, answer, ended);
-	if (login->auth == NULL)
-		LOG(LOG_LEVEL_ERROR, "auth-unreachable", LOG_TEXT("reason", "no memory"));
+	if (login->auth != NULL) {
+		uv_timer_stop(&login->auth_timer);
+		return;
+	}
+	LOG(LOG_LEVEL_ERROR, "auth-unreachable", LOG_TEXT("reason", "no memory"));
+	authentication_await(login);
 }

@@ -101,8 +101,10 @@ on_accept(struct login *login, struct ipc_message *message)
 	if (login->stopping)
 		return;
 	listeners_accept(login, message->body.accept.generation);
-	if (!login->ready)
+	if (!login->ready) {
 		tell(login, IPC_READY, NULL);
+		authentication_await(login);
+	}
 	login->ready = true;
 }
 
@@ -197,6 +199,10 @@ static const struct {
 static void
 hear(struct login *login, struct ipc_message *message)
 {
+	if (ipc_message_is_maimed(message)) {
+		LOG(LOG_LEVEL_ERROR, "descriptor-lost", LOG_NUMBER("message", message->type));
+		return;
+	}
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
 		if (handlers[i].type == message->type)
 			handlers[i].run(login, message);

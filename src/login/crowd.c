@@ -8,7 +8,7 @@
 struct address {
 	struct address *next;
 	uint64_t count;
-	uint8_t address[16];
+	uint64_t halves[2];
 };
 
 static void
@@ -70,17 +70,25 @@ deadlines_next(struct deadlines *deadlines, struct deadline *deadline)
 	return deadline->next != &deadlines->head ? deadline->next : NULL;
 }
 
+/* Of IPv6 only the network counts: a host may choose the rest. */
+static void
+halves_of(uint64_t halves[2], const struct peer *peer)
+{
+	memcpy(halves, peer->address, sizeof(peer->address));
+	if (!peer_is_ipv4(peer))
+		halves[1] = 0;
+}
+
 static struct address **
-find(struct addresses *addresses, const struct peer *peer)
+find(struct addresses *addresses, const uint64_t halves[2])
 {
 	struct address **place;
-	uint64_t halves[2], hash;
+	uint64_t hash;
 
-	memcpy(halves, peer->address, sizeof(halves));
 	hash = (halves[0] ^ addresses->seed) * 0x9e3779b97f4a7c15ULL;
 	hash = (hash ^ hash >> 32 ^ halves[1]) * 0xd6e8feb86659fd93ULL;
 	place = &addresses->buckets[hash >> 32 & (ADDRESS_BUCKETS - 1)];
-	while (*place != NULL && memcmp((*place)->address, peer->address, 16) != 0)
+	while (*place != NULL && memcmp((*place)->halves, halves, sizeof((*place)->halves)) != 0)
 		place = &(*place)->next;
 	return place;
 }
@@ -88,12 +96,15 @@ find(struct addresses *addresses, const struct peer *peer)
 bool
 addresses_enter(struct addresses *addresses, const struct peer *peer, uint64_t max)
 {
-	struct address **place = find(addresses, peer);
+	struct address **place;
+	uint64_t halves[2];
 
+	halves_of(halves, peer);
+	place = find(addresses, halves);
 	if (*place == NULL) {
 		if (max == 0 || (*place = calloc(1, sizeof(**place))) == NULL)
 			return false;
-		memcpy((*place)->address, peer->address, 16);
+		memcpy((*place)->halves, halves, sizeof(halves));
 	}
 	if ((*place)->count >= max)
 		return false;
@@ -104,8 +115,12 @@ addresses_enter(struct addresses *addresses, const struct peer *peer, uint64_t m
 void
 addresses_leave(struct addresses *addresses, const struct peer *peer)
 {
-	struct address **place = find(addresses, peer), *address = *place;
+	struct address **place, *address;
+	uint64_t halves[2];
 
+	halves_of(halves, peer);
+	place = find(addresses, halves);
+	address = *place;
 	if (address == NULL || --address->count > 0)
 		return;
 	*place = address->next;

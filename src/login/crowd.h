@@ -38,7 +38,10 @@ struct deadline *deadlines_next(struct deadlines *, struct deadline *);
 
 #define ADDRESS_BUCKETS 1024	/* a power of two */
 
-/* One entry for each address that has a connection, so never more than there are connections. */
+/*
+ * One entry for each address that has a connection, so never more than there are connections. An
+ * IPv6 address is its /64 network.
+ */
 struct addresses {
 	struct address *buckets[ADDRESS_BUCKETS];
 	uint64_t seed;		/* a stranger chooses addresses, but not what they collide with */

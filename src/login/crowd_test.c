@@ -70,7 +70,7 @@ test_addresses(void **state)
 	assert_false(addresses_enter(&addresses, &one, 2));
 	/* Others are not touched by it, however many. */
 	for (int i = 0; i < 5000; i++) {
-		memcpy(many.address + 10, &i, sizeof(i));
+		memcpy(many.address + 4, &i, sizeof(i));
 		assert_true(addresses_enter(&addresses, &many, 1));
 		assert_false(addresses_enter(&addresses, &many, 1));
 	}
@@ -80,13 +80,46 @@ test_addresses(void **state)
 	addresses_leave(&addresses, &one);
 	addresses_leave(&addresses, &one);
 	for (int i = 0; i < 5000; i++) {
-		memcpy(many.address + 10, &i, sizeof(i));
+		memcpy(many.address + 4, &i, sizeof(i));
 		addresses_leave(&addresses, &many);
 	}
 	/* Nothing stays behind. */
 	for (size_t i = 0; i < ADDRESS_BUCKETS; i++)
 		assert_null(addresses.buckets[i]);
 	assert_false(addresses_enter(&addresses, &one, 0));
+}
+
+static void
+test_whose_connections_count_together(void **state)
+{
+	static const struct {
+		const char *one, *other;
+		bool same;
+	} rows[] = {
+		{ "192.0.2.1", "192.0.2.1", true },
+		{ "192.0.2.1", "192.0.2.2", false },
+		{ "192.0.2.1", "::ffff:192.0.2.1", true },
+		{ "2001:db8::1", "2001:db8::1", true },
+		{ "2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true },
+		{ "2001:db8::1", "2001:db8:0:1::1", false },
+		{ "::1", "::ffff:127.0.0.1", false },
+		{ "::", "0.0.0.0", false },
+	};
+	static struct addresses addresses = { .seed = 54321 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct peer one = peer_named(rows[i].one, 1), other = peer_named(rows[i].other, 2);
+
+		print_message("%s %s\n", rows[i].one, rows[i].other);
+		assert_true(addresses_enter(&addresses, &one, 1));
+		assert_int_equal(addresses_enter(&addresses, &other, 1), !rows[i].same);
+		addresses_leave(&addresses, &one);
+		if (!rows[i].same)
+			addresses_leave(&addresses, &other);
+		for (size_t j = 0; j < ADDRESS_BUCKETS; j++)
+			assert_null(addresses.buckets[j]);
+	}
 }
 
 static struct deadlines deadlines;
@@ -143,6 +176,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_whose_connections_count_together),
 		cmocka_unit_test(test_deadlines),
 	};
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <cmocka.h>
 
@@ -57,6 +58,43 @@ test_limits(void **state)
 	user_expects(user, "-ERR [SYS/TEMP] too many connections\r\n");
 	user_leaves(user);
 	user_leaves(users[0]);
+	ring_stop(&ring);
+}
+
+/* Those who only knock cannot take the descriptors that those who log in need. */
+static void
+test_descriptors_are_left(void **state)
+{
+	struct fake_user *users[128], *early, *user;
+	struct rlimit before, few;
+	struct fake_ring ring;
+	struct config config;
+	char answer[sizeof(READY)];
+	size_t count = 0;
+
+	(void)state;
+	ring_config(&config);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){ COUNT(users), before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ring_start(&ring, &config, &fake_certificates);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	early = user_connect(&ring, PORT_TLS);
+	user_expects(early, READY);
+	do {
+		assert_true(count < COUNT(users));
+		users[count] = user_connect(&ring, PORT_PLAIN);
+		user_hears(users[count], answer, sizeof(READY) - 1);
+	} while (strcmp(answer, READY) == 0 && ++count > 0);
+	assert_memory_equal(answer, "-ERR [SY", 8);
+	user_says(early, "USER anna\r\nPASS secret\r\n", 24);
+	user_expects(early, "+OK send PASS\r\n+OK open []\r\n");
+	for (size_t i = 0; i <= count; i++)
+		user_leaves(users[i]);
+	user = user_connect(&ring, PORT_TLS);
+	user_expects(user, READY);
+	user_leaves(user);
+	user_leaves(early);
 	ring_stop(&ring);
 }
 
@@ -213,6 +251,7 @@ main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_descriptors_are_left),
 		cmocka_unit_test(test_login_timeout),
 		cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_endless_line),

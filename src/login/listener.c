@@ -138,7 +138,8 @@ accept_one(struct login *login, struct listener *listener)
 		return false;
 	}
 	peer_from(&peer, (struct sockaddr *)&address);
-	if (login->young.count >= login->settings.connections_max ||
+	if (socket >= login->sockets_max ||
+	    login->young.count >= login->settings.connections_max ||
 	    !addresses_enter(
 		&login->addresses, &peer, login->settings.connections_per_address_max)) {
 		refuse(listener, socket, &peer);

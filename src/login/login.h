@@ -39,7 +39,8 @@ struct login {
 
 	struct link *parent, *auth;	/* NULL: gone, or not yet there */
 	struct listener *listeners;
-	uv_timer_t accept_pause, stop_timer;
+	int sockets_max;		/* a client whose descriptor is not below it is one too many */
+	uv_timer_t accept_pause, stop_timer, auth_timer;
 
 	struct addresses addresses;
 	struct deadlines young;		/* connections before login, the oldest first */

@@ -13,12 +13,14 @@
  * mail.
  */
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "base/secret.h"
@@ -33,6 +35,8 @@
 #include "sandbox/sandbox.h"
 
 #define CONTROL_DESCRIPTOR 3
+/* Descriptors that no stranger gets: auth's answers come with one. */
+#define RESERVED_MAX 64
 
 static void
 stop_loop(uv_timer_t *timer)
@@ -65,6 +69,18 @@ login_stop(struct login *login, uint64_t grace_seconds)
 }
 
 static int
+sockets_max(void)
+{
+	struct rlimit limit;
+	rlim_t reserved;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX)
+		return INT_MAX;
+	reserved = limit.rlim_cur / 4 < RESERVED_MAX ? limit.rlim_cur / 4 : RESERVED_MAX;
+	return (int)(limit.rlim_cur - reserved);
+}
+
+static int
 login_init(struct login *login, struct error *error)
 {
 	if (uv_loop_init(&login->loop) != 0)
@@ -72,6 +88,8 @@ login_init(struct login *login, struct error *error)
 	login->loop.data = login;
 	uv_timer_init(&login->loop, &login->accept_pause);
 	uv_timer_init(&login->loop, &login->stop_timer);
+	uv_timer_init(&login->loop, &login->auth_timer);
+	login->sockets_max = sockets_max();
 	deadlines_init(&login->young, &login->loop, connection_expired);
 	deadlines_init(&login->pumps, &login->loop, pump_expired);
 	deadlines_init(&login->slow, &login->loop, pump_expired);

@@ -27,8 +27,8 @@ peer_from(struct peer *peer, const struct sockaddr *address)
 	}
 }
 
-static bool
-is_ipv4(const struct peer *peer)
+bool
+peer_is_ipv4(const struct peer *peer)
 {
 	return memcmp(peer->address, mapped_prefix, sizeof(mapped_prefix)) == 0;
 }
@@ -38,7 +38,7 @@ peer_text(const struct peer *peer, char text[PEER_SIZE])
 {
 	char address[INET6_ADDRSTRLEN] = "";
 
-	if (is_ipv4(peer)) {
+	if (peer_is_ipv4(peer)) {
 		inet_ntop(AF_INET, peer->address + 12, address, sizeof(address));
 		snprintf(text, PEER_SIZE, "%s:%u", address, peer->port);
 		return;
@@ -50,7 +50,7 @@ peer_text(const struct peer *peer, char text[PEER_SIZE])
 bool
 peer_is_loopback(const struct peer *peer)
 {
-	if (is_ipv4(peer))
+	if (peer_is_ipv4(peer))
 		return peer->address[12] == 127;
 	return IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)(const void *)peer->address);
 }

@@ -17,5 +17,7 @@ struct peer {
 void peer_from(struct peer *, const struct sockaddr *);
 /* "192.0.2.1:4711", "[2001:db8::1]:4711" */
 void peer_text(const struct peer *, char text[PEER_SIZE]);
+/* As IPv4 or as ::ffff:a.b.c.d. */
+bool peer_is_ipv4(const struct peer *);
 /* 127.0.0.0/8 or ::1 */
 bool peer_is_loopback(const struct peer *);

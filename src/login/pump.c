@@ -1,6 +1,10 @@
 /*
  * See pump.h. A pump at rest keeps no buffer. The octets lie in login->relay; only what the other
  * side does not take at once is kept, and then nothing more is read from this side.
+ *
+ * A socket that is closed while its client still sends is reset, and what the client has not taken
+ * yet is lost. So when the maildrop has ended a pump may linger: the client sees the end behind all
+ * that was sent, and what it still says is read and dropped until it hangs up.
  */
 
 #include "login/pump.h"
@@ -9,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,19 +30,23 @@
 #define CHUNK_MIN 16384
 #define CHUNK_MAX TLS_WRITE_MAX
 #define COMMANDS_SIZE 16384
+#define LINGER_OCTETS 4096	/* so much may be unsent at a close; it is gone in a moment */
 
 struct pump {
-	uv_poll_t client, pair;
+	uv_poll_t client, pair;		/* data NULL: the kernel had no room for it */
+	struct login *login;
 	struct deadline deadline;	/* in login->pumps or login->slow */
 	struct stream stream;
 	uint64_t session;
 	char *stuck;			/* for the maildrop, which does not read */
 	size_t stuck_size;
 	size_t chunk;
-	int socket;			/* to the maildrop */
+	int socket;			/* to the maildrop; -1: closed */
 	uint8_t client_events, pair_events;
 	uint8_t handles;		/* that libuv still knows */
 	bool client_ended, pair_ended, slow, ended;
+	bool unheard;			/* the maildrop went without reading all that the client said */
+	bool lingering;
 };
 
 static void client_event(uv_poll_t *, int status, int events);
@@ -52,21 +61,51 @@ free_pump(uv_handle_t *handle)
 		free(pump);
 }
 
+/* Watches it for nothing as yet. -1: the kernel has no room for it. */
+static int
+watch(struct pump *pump, uv_poll_t *poll, int socket)
+{
+	if (uv_poll_init(&pump->login->loop, poll, socket) != 0)
+		return -1;
+	poll->data = pump;
+	pump->handles++;
+	return 0;
+}
+
+static void
+unwatch(uv_poll_t *poll)
+{
+	if (poll->data != NULL && !uv_is_closing((uv_handle_t *)poll))
+		uv_close((uv_handle_t *)poll, free_pump);
+}
+
+static void
+close_pair(struct pump *pump)
+{
+	unwatch(&pump->pair);
+	if (pump->socket >= 0)
+		close(pump->socket);
+	pump->socket = -1;
+	free(pump->stuck);
+	pump->stuck = NULL;
+	pump->stuck_size = 0;
+}
+
 static void
 pump_end(struct pump *pump, const char *reason)
 {
-	struct login *login = pump->client.loop->data;
+	struct login *login = pump->login;
 
 	if (pump->ended)
 		return;
 	LOG(LOG_LEVEL_DEBUG, "pump-end", LOG_SESSION(pump->session), LOG_TEXT("reason", reason));
 	pump->ended = true;
 	deadlines_remove(pump->slow ? &login->slow : &login->pumps, &pump->deadline);
-	uv_close((uv_handle_t *)&pump->client, free_pump);
-	uv_close((uv_handle_t *)&pump->pair, free_pump);
+	unwatch(&pump->client);
+	close_pair(pump);
 	stream_close(&pump->stream);
-	close(pump->socket);
-	free(pump->stuck);
+	if (pump->handles == 0)
+		free(pump);
 	login_stop_if_idle(login);
 }
 
@@ -104,15 +143,11 @@ poll_for(uv_poll_t *poll, uint8_t *current, int wanted, uv_poll_cb callback)
 		uv_poll_start(poll, wanted, callback);
 }
 
-/* Every time that the client takes something it gets as much time again. */
 static void
-keep_time(struct pump *pump, bool moved)
+set_time(struct pump *pump, bool slow)
 {
-	struct login *login = pump->client.loop->data;
-	bool slow = pump->stream.stuck;
+	struct login *login = pump->login;
 
-	if (slow == pump->slow && !(slow && moved))
-		return;
 	deadlines_remove(pump->slow ? &login->slow : &login->pumps, &pump->deadline);
 	if (slow)
 		deadlines_add(&login->slow, &pump->deadline,
@@ -120,6 +155,53 @@ keep_time(struct pump *pump, bool moved)
 	else
 		deadlines_add(&login->pumps, &pump->deadline, DEADLINE_NEVER);
 	pump->slow = slow;
+}
+
+/* Every time that the client takes something it gets as much time again. */
+static void
+keep_time(struct pump *pump, bool moved)
+{
+	bool slow = pump->stream.stuck;
+
+	if (slow != pump->slow || (slow && moved))
+		set_time(pump, slow);
+}
+
+/* All of it has been sent, but the client has not taken it yet, or says what nobody will hear. */
+static bool
+takes_long(const struct pump *pump)
+{
+	int unsent = 0;
+
+	return pump->unheard ||
+	    (ioctl(pump->stream.socket, TIOCOUTQ, &unsent) == 0 && unsent > LINGER_OCTETS);
+}
+
+/* The maildrop has ended it. */
+static void
+part(struct pump *pump)
+{
+	if (!takes_long(pump) || stream_finish(&pump->stream) < 0) {
+		pump_end(pump, "the maildrop has ended it");
+		return;
+	}
+	pump->lingering = true;
+	close_pair(pump);
+	set_time(pump, true);
+	poll_for(&pump->client, &pump->client_events, UV_READABLE, client_event);
+}
+
+/* Reads and forgets what the client still says. */
+static void
+linger(struct pump *pump)
+{
+	size_t size = sizeof(pump->login->relay);
+	enum stream_status status = stream_read(&pump->stream, pump->login->relay, &size);
+
+	if (status == STREAM_END || status == STREAM_FAILED)
+		pump_end(pump, "the client has hung up");
+	else
+		poll_for(&pump->client, &pump->client_events, UV_READABLE, client_event);
 }
 
 /* Decides what to wait for, or that it is over. moved: the client has just taken something. */
@@ -132,7 +214,7 @@ update(struct pump *pump, bool moved)
 		return;
 	/* The end is read behind all else, and nothing is read while something waits: all has gone. */
 	if (pump->pair_ended) {
-		pump_end(pump, "the maildrop has ended it");
+		part(pump);
 		return;
 	}
 	keep_time(pump, moved);
@@ -154,8 +236,10 @@ to_pair(struct pump *pump, const char *data, size_t size)
 {
 	ssize_t n = send(pump->socket, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		pump->unheard = true;
 		return;
+	}
 	if (n < 0)
 		n = 0;
 	size -= (size_t)n;
@@ -185,7 +269,7 @@ flush_to_pair(struct pump *pump)
 static void
 from_client(struct pump *pump)
 {
-	struct login *login = pump->client.loop->data;
+	struct login *login = pump->login;
 
 	do {
 		size_t size = COMMANDS_SIZE;
@@ -211,7 +295,7 @@ from_client(struct pump *pump)
 static void
 from_pair(struct pump *pump)
 {
-	struct login *login = pump->client.loop->data;
+	struct login *login = pump->login;
 	ssize_t n = recv(pump->socket, login->relay, pump->chunk, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -219,6 +303,7 @@ from_pair(struct pump *pump)
 	/* A maildrop that ended with commands unread shows as a reset. */
 	if (n <= 0) {
 		pump->pair_ended = true;
+		pump->unheard = pump->unheard || n < 0;
 		return;
 	}
 	switch (stream_write(&pump->stream, login->relay, (size_t)n)) {
@@ -244,6 +329,10 @@ client_event(uv_poll_t *poll, int status, int events)
 		/* libuv has stopped polling; the socket itself tells what happened. */
 		pump->client_events = 0;
 		events = UV_READABLE | UV_WRITABLE;
+	}
+	if (pump->lingering) {
+		linger(pump);
+		return;
 	}
 	if ((events & UV_WRITABLE) != 0 && stream_flush(&pump->stream) == STREAM_FAILED)
 		pump_end(pump, stream_failure(&pump->stream));
@@ -280,20 +369,21 @@ pump_start(struct connection *c)
 
 	if (pump == NULL)
 		return -1;
+	pump->login = login;
 	pump->session = c->session;
 	pump->socket = c->granted;
 	pump->stream = c->stream;
 	pump->chunk = CHUNK_MAX;
-	pump->client.data = pump->pair.data = pump;
-	pump->handles = 2;
 	c->granted = -1;
 	c->stream = (struct stream){ .socket = -1 };
 	deadlines_add(&login->pumps, &pump->deadline, DEADLINE_NEVER);
+	/* Nobody polls the client's socket any more behind this. */
 	connection_end(c, NULL);
-	/* Both are sockets, and nobody polls them any more: this cannot fail. */
-	if (uv_poll_init(&login->loop, &pump->client, pump->stream.socket) != 0 ||
-	    uv_poll_init(&login->loop, &pump->pair, pump->socket) != 0)
-		abort();
+	if (watch(pump, &pump->client, pump->stream.socket) < 0 ||
+	    watch(pump, &pump->pair, pump->socket) < 0) {
+		pump_end(pump, "no room to poll it");
+		return 0;
+	}
 	if (stream_pending(&pump->stream))
 		from_client(pump);
 	update(pump, false);

@@ -119,6 +119,14 @@ stream_failure(const struct stream *stream)
 	return stream->tls != NULL ? tls_failure(stream->tls) : strerrordesc_np(errno);
 }
 
+int
+stream_finish(struct stream *stream)
+{
+	tls_end(stream->tls);
+	stream->tls = NULL;
+	return shutdown(stream->socket, SHUT_WR);
+}
+
 void
 stream_close(struct stream *stream)
 {

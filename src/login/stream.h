@@ -33,4 +33,9 @@ enum stream_status stream_flush(struct stream *);
 bool stream_pending(const struct stream *);
 /* Why it failed, for the log; lent. Only right behind a STREAM_FAILED. */
 const char *stream_failure(const struct stream *);
+/*
+ * Says that nothing more will be written; from here on only what the socket says, sealed or not, is
+ * read. -1: it is broken.
+ */
+int stream_finish(struct stream *);
 void stream_close(struct stream *);

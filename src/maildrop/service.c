@@ -199,7 +199,10 @@ channel_serve(struct ipc_channel *channel)
 	int result;
 
 	while ((result = channel_receive(channel, &message, &error)) > 0)
-		if (handlers[message.type] != NULL)
+		if (ipc_message_is_maimed(&message))
+			LOG(LOG_LEVEL_ERROR, "descriptor-lost",
+			    LOG_NUMBER("message", message.type));
+		else if (handlers[message.type] != NULL)
 			handlers[message.type](&message);
 	if (result < 0 && error.kind == ERROR_PROTOCOL)
 		LOG(LOG_LEVEL_ERROR, "message-refused", LOG_REASON(&error));

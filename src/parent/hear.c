@@ -67,12 +67,20 @@ hear_report_end(struct parent *parent, struct child *child, const union ipc_body
 	report_end(parent, child, &body->report_end);
 }
 
+static void
+hear_channel_lost(struct parent *parent, struct child *child, const union ipc_body *body)
+{
+	(void)body;
+	ring_join_again(parent, child);
+}
+
 static void (*const handlers[IPC_TYPE_COUNT])(
     struct parent *, struct child *, const union ipc_body *) = {
 	[IPC_READY] = hear_ready,
 	[IPC_START] = hear_start,
 	[IPC_ROW] = hear_row,
 	[IPC_REPORT_END] = hear_report_end,
+	[IPC_CHANNEL_LOST] = hear_channel_lost,
 };
 
 void

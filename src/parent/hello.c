@@ -64,7 +64,7 @@ hello(struct parent *parent, struct child *child)
 	if (child->role == IPC_LOGIN) {
 		tell(child, IPC_TICKET_KEYS, &parent->ticket_keys, -1);
 		send_listeners(parent, child);
-		ring_join(parent, child);
+		(void)ring_join(parent, child);
 	}
 	if (child->role == IPC_AUTH)
 		ring_join_all(parent);

@@ -88,7 +88,11 @@ maildrop_wanted(struct parent *parent, const struct ipc_start *start)
 void
 maildrop_ready(struct parent *parent, struct child *child)
 {
-	ring_join(parent, child);
+	if (ring_join(parent, child) == 0)
+		return;
+	/* Nobody could send it a client, and auth would wait for it for ever. */
+	maildrop_failed(parent, child, "no channel to restante-maildrop");
+	child_stop(parent, child, (uint32_t)parent->config.stop_grace_seconds);
 }
 
 void

@@ -41,6 +41,7 @@ struct child {
 	bool wanted;
 	bool gone;		/* nothing more will come of it: freed at the end of the turn */
 	uint32_t slot;		/* login */
+	uint64_t joined_at;	/* when it last got a channel to auth */
 	bool retired;		/* maildrop: auth has asked for another in its stead */
 	uint32_t uid, gid;	/* maildrop */
 	char *root;		/* maildrop */
@@ -151,7 +152,10 @@ void send_log(struct parent *, struct child *);
 void tell(struct child *, enum ipc_type, const void *body, int descriptor);
 
 /* ring.c: channels between children. */
-void ring_join(struct parent *, struct child *login_or_maildrop);
+/* -1: there is no channel to be had. Without an auth process 0: its start joins all. */
+int ring_join(struct parent *, struct child *login_or_maildrop);
+/* Its channel has ended although both processes live. */
+void ring_join_again(struct parent *, struct child *login);
 void ring_join_all(struct parent *);
 
 /* hear.c: what children say. */

@@ -1,4 +1,4 @@
-/* Back-off, addresses, socket activation, and whose maildrop process may be started. */
+/* Back-off, addresses, socket activation, whose maildrop process may be started, and the ring. */
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -278,6 +279,119 @@ test_listeners_change(void **state)
 	close(taken);
 }
 
+/* A ring without processes: what children would hear comes out at the other end. */
+static struct {
+	struct parent parent;
+	struct child auth, other;
+	struct ipc_channel auth_hears, other_hears;
+	struct ipc_message message;
+} ring;
+
+static void
+ring_child(struct child *child, struct ipc_channel *hears, enum ipc_role role)
+{
+	struct error error;
+	int ends[2];
+
+	*child = (struct child){ .role = role, .state = CHILD_READY, .pid = getpid(),
+		.kill_at = NEVER, .wanted = true, .next = ring.parent.children };
+	ring.parent.children = child;
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	channel_open(&child->control, ends[0], IPC_PARENT, role);
+	channel_open(hears, ends[1], role, IPC_PARENT);
+}
+
+static void
+ring_make(enum ipc_role role)
+{
+	memset(&ring, 0, sizeof(ring));
+	config_defaults(&ring.parent.config);
+	ring_child(&ring.auth, &ring.auth_hears, IPC_AUTH);
+	ring_child(&ring.other, &ring.other_hears, role);
+}
+
+static void
+ring_break(void)
+{
+	channel_close(&ring.auth.control);
+	channel_close(&ring.auth_hears);
+	channel_close(&ring.other.control);
+	channel_close(&ring.other_hears);
+}
+
+/* The type of the next message; 0: there is none. */
+static int
+hears(struct ipc_channel *channel)
+{
+	struct error error;
+
+	if (channel_receive(channel, &ring.message, &error) <= 0)
+		return 0;
+	if (ring.message.descriptor >= 0)
+		close(ring.message.descriptor);
+	return ring.message.type;
+}
+
+static void
+test_a_lost_channel_is_replaced(void **state)
+{
+	struct error error;
+
+	(void)state;
+	ring_make(IPC_LOGIN);
+	ring.other.slot = 3;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(
+		    channel_send(&ring.other_hears, IPC_CHANNEL_LOST, NULL, -1, &error), 0);
+	child_hear(&ring.parent, &ring.other);
+	assert_int_equal(hears(&ring.other_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.role, IPC_AUTH);
+	assert_int_equal(hears(&ring.auth_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.role, IPC_LOGIN);
+	assert_int_equal(ring.message.body.channel.slot, 3);
+	/* Once, however often it says so; and again when time has passed. */
+	assert_int_equal(hears(&ring.auth_hears), 0);
+	ring.other.joined_at -= 1000;
+	ring_join_again(&ring.parent, &ring.other);
+	assert_int_equal(hears(&ring.auth_hears), IPC_CHANNEL);
+	ring_break();
+}
+
+/* A maildrop process that cannot be joined to auth is of no use; auth must not wait for it. */
+static void
+test_a_maildrop_without_a_channel(void **state)
+{
+	struct rlimit before, full;
+	char root[] = "/srv";
+	int last = dup(0);
+
+	(void)state;
+	ring_make(IPC_MAILDROP);
+	ring.other.root = root;
+	ring.other.uid = ring.other.gid = 5000;
+	close(last);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	full = (struct rlimit){ (rlim_t)last, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
+	maildrop_ready(&ring.parent, &ring.other);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(hears(&ring.auth_hears), IPC_NOT_STARTED);
+	assert_int_equal(ring.message.body.not_started.uid, 5000);
+	assert_string_equal(ring.message.body.not_started.root, root);
+	assert_int_equal(ring.message.body.not_started.kind, ERROR_TEMPORARY);
+	assert_int_equal(hears(&ring.other_hears), IPC_STOP);
+	assert_int_equal(ring.other.state, CHILD_STOPPING);
+	ring_break();
+	/* With room there is nothing to say about it. */
+	ring_make(IPC_MAILDROP);
+	ring.other.root = root;
+	maildrop_ready(&ring.parent, &ring.other);
+	assert_int_equal(hears(&ring.other_hears), IPC_CHANNEL);
+	assert_int_equal(hears(&ring.auth_hears), IPC_STARTED);
+	assert_int_equal(hears(&ring.auth_hears), 0);
+	ring_break();
+}
+
 int
 main(void)
 {
@@ -290,6 +404,8 @@ main(void)
 		cmocka_unit_test(test_dual_stack_activation),
 		cmocka_unit_test(test_ports_are_not_shared),
 		cmocka_unit_test(test_listeners_change),
+		cmocka_unit_test(test_a_lost_channel_is_replaced),
+		cmocka_unit_test(test_a_maildrop_without_a_channel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

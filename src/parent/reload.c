@@ -24,9 +24,11 @@ conclude(struct parent *parent, bool failed, const char *text)
 	}
 	trial_end(&parent->trial);
 	parent->trial.again = false;
+	if (parent->stopping)
+		return;
 	notify(failed ? "READY=1\nSTATUS=serving; the new configuration was refused, see the log"
 		      : "READY=1\nSTATUS=serving");
-	if (again && !parent->stopping)
+	if (again)
 		reload_begin(parent);
 }
 
@@ -158,6 +160,10 @@ reload_decided(struct parent *parent, bool good)
 			break;
 	}
 	trial->printed[trial->printed_size] = '\0';
+	if (parent->stopping) {
+		conclude(parent, true, "the server is stopping");
+		return;
+	}
 	if (!good) {
 		refuse(parent, trial->printed_size > 0 ? trial->printed
 						       : "restante-login --check failed silently");

@@ -58,5 +58,6 @@ stop_due(struct parent *parent, uint64_t now)
 bool
 stop_finished(struct parent *parent)
 {
-	return parent->stopping && !any_left(parent, false) && !any_left(parent, true);
+	return parent->stopping && parent->trial.pid == 0 && !any_left(parent, false) &&
+	       !any_left(parent, true);
 }

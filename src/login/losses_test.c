@@ -1,0 +1,229 @@
+/*
+ * The real restante-login when something gets lost: its channel to auth, an answer of auth, a
+ * descriptor, the end of what a client was sent.
+ */
+
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "login/fake_ring.h"
+
+static struct fake_user *
+log_in(struct fake_ring *ring, enum fake_port port)
+{
+	struct fake_user *user = user_connect(ring, port);
+
+	user_expects(user, READY);
+	user_says(user, "USER anna\r\nPASS secret\r\n", 24);
+	user_expects(user, "+OK send PASS\r\n+OK open []\r\n");
+	return user;
+}
+
+/* Both live, but their channel is lost: the parent is asked for another until it comes. */
+static void
+test_auth_is_lost(void **state)
+{
+	struct fake_user *user;
+	struct fake_ring ring;
+	struct config config;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, NULL);
+	ring_auth_dies(&ring);
+	while (ring.channels_lost < 2)
+		assert_true(ring_serve(&ring, PATIENCE_MILLISECONDS));
+	ring_new_auth(&ring);
+	user = log_in(&ring, PORT_PLAIN);
+	user_leaves(user);
+	ring_stop(&ring);
+}
+
+/* Auth gives up while the client thinks about a challenge. */
+static void
+test_auth_is_tired_of_waiting(void **state)
+{
+	struct fake_user *user, *other;
+	struct ipc_refused refused;
+	struct fake_ring ring;
+	struct config config;
+	struct error error;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, NULL);
+	user = user_connect(&ring, PORT_PLAIN);
+	user_expects(user, READY);
+	user_says(user, "AUTH PLAIN\r\n", 12);
+	user_expects(user, "+ \r\n");
+	memset(&refused, 0, sizeof(refused));
+	refused.session = ring.sasl_start.session;
+	refused.kind = ERROR_TEMPORARY;
+	assert_int_equal(channel_send(&ring.auth, IPC_REFUSED, &refused, -1, &error), 0);
+	/* Behind it on the same channel, so that it has been heard. */
+	other = log_in(&ring, PORT_PLAIN);
+	user_says(user, "AGFubmEAc2VjcmV0\r\n", 18);
+	user_expects(user, "-ERR [SYS/TEMP] login is not possible at the moment\r\n");
+	user_says(user, "AUTH PLAIN AGFubmEAc2VjcmV0\r\n", 29);
+	user_expects(user, "+OK open []\r\n");
+	user_leaves(user);
+	user_leaves(other);
+	ring_stop(&ring);
+}
+
+/* A descriptor that finds no room costs this one login, and no more. */
+static void
+test_no_room_for_a_descriptor(void **state)
+{
+	struct rlimit before, full;
+	struct fake_user *user;
+	struct fake_ring ring;
+	struct config config;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, NULL);
+	user = user_connect(&ring, PORT_PLAIN);
+	user_expects(user, READY);
+	assert_int_equal(prlimit(ring.pid, RLIMIT_NOFILE, NULL, &before), 0);
+	full = (struct rlimit){ 3, before.rlim_max };
+	assert_int_equal(prlimit(ring.pid, RLIMIT_NOFILE, &full, NULL), 0);
+	user_says(user, "USER anna\r\nPASS secret\r\n", 24);
+	user_expects(user, "+OK send PASS\r\n-ERR [SYS/TEMP] login is not possible at the moment\r\n");
+	assert_int_equal(prlimit(ring.pid, RLIMIT_NOFILE, &before, NULL), 0);
+	user_says(user, "USER anna\r\nPASS secret\r\n", 24);
+	user_expects(user, "+OK send PASS\r\n+OK open []\r\n");
+	user_leaves(user);
+	ring_stop(&ring);
+}
+
+/* Until login has nothing to do with the maildrop any more. */
+static void
+await_parting(struct fake_ring *ring, struct fake_user *user, char *heard, size_t *used)
+{
+	struct pollfd polled = { .fd = ring->maildrops[0].stream };
+
+	while (poll(&polled, 1, 10) == 0)
+		*used += user_hears(user, heard + *used, 1000);
+	close(ring->maildrops[0].stream);
+	ring->maildrops[0].stream = -1;
+}
+
+/* Whatever a client says behind its QUIT, what was sent to it before arrives. */
+static void
+test_the_end_of_a_reply(void **state)
+{
+	enum { SIZE = 1 << 20 };
+	char *data = malloc(SIZE), *heard = malloc(SIZE + 1), octet;
+	struct pollfd polled = { .events = POLLIN };
+	socklen_t code_size = sizeof(int);
+	int code;
+	struct fake_user *user;
+	struct fake_ring ring;
+	struct config config;
+	size_t sent = 0, used = 0;
+
+	(void)state;
+	for (size_t i = 0; i < SIZE; i++)
+		data[i] = (char)(i * 31 + (i >> 13));
+	ring_config(&config);
+	ring_start(&ring, &config, &fake_certificates);
+	ring.narrow = true;
+	user = log_in(&ring, PORT_TLS);
+	ring.idle_maildrops = true;
+	while (sent < SIZE) {
+		ssize_t n = write(ring.maildrops[0].stream, data + sent, SIZE - sent);
+
+		if (n > 0)
+			sent += (size_t)n;
+		else
+			used += user_hears(user, heard + used, 1000);
+	}
+	shutdown(ring.maildrops[0].stream, SHUT_WR);
+	await_parting(&ring, user, heard, &used);
+	assert_true(used < SIZE - 8192);
+	user_says(user, "NOOP\r\n", 6);
+	used += user_hears(user, heard + used, SIZE - used);
+	assert_int_equal(used, SIZE);
+	assert_memory_equal(heard, data, SIZE);
+	user_expects_end(user);
+	user_leaves(user);
+
+	/* A short one too, if commands lay behind it that nobody read. */
+	ring.narrow = ring.idle_maildrops = false;
+	user = log_in(&ring, PORT_TLS);
+	ring.idle_maildrops = true;
+	user_says(user, "STAT\r\n", 6);
+	while (recv(ring.maildrops[0].stream, heard, 6, MSG_PEEK) != 6)
+		ring_serve(&ring, 10);
+	assert_int_equal(write(ring.maildrops[0].stream, "-ERR in use\r\n", 13), 13);
+	close(ring.maildrops[0].stream);
+	ring.maildrops[0].stream = -1;
+	user_expects(user, "-ERR in use\r\n");
+	user_expects_end(user);
+	polled.fd = user_socket(user);
+	assert_int_equal(poll(&polled, 1, PATIENCE_MILLISECONDS), 1);
+	assert_int_equal(recv(polled.fd, &octet, 1, 0), 0);
+	/* Whoever says more is not answered, but not with a reset either. */
+	user_says(user, "STAT\r\n", 6);
+	assert_int_equal(getsockopt(polled.fd, SOL_SOCKET, SO_ERROR, &code, &code_size), 0);
+	assert_int_equal(code, 0);
+	user_leaves(user);
+	ring_stop(&ring);
+	free(data);
+	free(heard);
+}
+
+/* Nobody holds on to a client that holds on to us. */
+static void
+test_lingering_ends(void **state)
+{
+	static char data[65536];
+	struct fake_user *user;
+	struct fake_ring ring;
+	struct config config;
+	struct ipc_stop stop = { .grace_seconds = 60 };
+	struct error error;
+
+	(void)state;
+	ring_config(&config);
+	config.write_timeout_seconds = 1;
+	ring_start(&ring, &config, &fake_certificates);
+	ring.narrow = true;
+	user = log_in(&ring, PORT_TLS);
+	ring.idle_maildrops = true;
+	assert_true(write(ring.maildrops[0].stream, data, sizeof(data)) > 0);
+	close(ring.maildrops[0].stream);
+	ring.maildrops[0].stream = -1;
+	assert_int_equal(channel_send(&ring.parent, IPC_STOP, &stop, -1, &error), 0);
+	ring_wait(&ring);
+	user_leaves(user);
+}
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_auth_is_lost),
+		cmocka_unit_test(test_auth_is_tired_of_waiting),
+		cmocka_unit_test(test_no_room_for_a_descriptor),
+		cmocka_unit_test(test_the_end_of_a_reply),
+		cmocka_unit_test(test_lingering_ends),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2)
+		return EXIT_FAILURE;
+	fake_login_program = argv[1];
+	return cmocka_run_group_tests(tests, fake_certificates_make, NULL);
+}
