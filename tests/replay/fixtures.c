@@ -1,0 +1,124 @@
+/* The maildrops that these tests try: one row each. */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "replay/mail.h"
+
+#define SETTLE_MICROSECONDS 150000
+
+static void
+file_put(const char *path, size_t number)
+{
+	int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	char text[LETTER_SIZE];
+	size_t size = letter_write(number, text, sizeof(text));
+
+	assert_true(file >= 0);
+	assert_int_equal(write(file, text, size), (ssize_t)size);
+	close(file);
+}
+
+static void
+maildir_make_directories(const char *directory)
+{
+	static const char *const names[] = { "new", "cur", "tmp" };
+	char path[512];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+}
+
+/* In new/ and cur/ by turns. */
+static void
+maildir_make(const char *directory, size_t count)
+{
+	char path[512];
+
+	maildir_make_directories(directory);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/%s/17%02zu.M%zuP1.mx%s", directory,
+		    i % 2 == 0 ? "new" : "cur", i, i, i % 2 == 0 ? "" : ":2,");
+		file_put(path, i);
+	}
+}
+
+/* Names that are no UIDLs, and several with one unique part. */
+static void
+maildir_make_odd(const char *directory, size_t count)
+{
+	char path[512];
+
+	maildir_make_directories(directory);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/cur/%s %zu,S=%zu:2,S", directory,
+		    i % 2 == 0 ? "a name with spaces" : "one", i % 2 == 0 ? i : 1, i);
+		file_put(path, i);
+	}
+}
+
+/* A reader opens the mailbox: what is in new/ moves to cur/, the rest gets a flag. */
+static void
+maildir_disturb(const char *directory)
+{
+	char from[512], to[1024];
+	struct dirent *entry;
+	DIR *all;
+
+	snprintf(from, sizeof(from), "%s/cur", directory);
+	all = opendir(from);
+	assert_non_null(all);
+	while ((entry = readdir(all)) != NULL) {
+		if (entry->d_name[0] == '.' || strchr(entry->d_name, 'S') != NULL)
+			continue;
+		snprintf(from, sizeof(from), "%s/cur/%.200s", directory, entry->d_name);
+		snprintf(to, sizeof(to), "%sS", from);
+		assert_int_equal(rename(from, to), 0);
+	}
+	closedir(all);
+	snprintf(from, sizeof(from), "%s/new", directory);
+	all = opendir(from);
+	assert_non_null(all);
+	while ((entry = readdir(all)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(from, sizeof(from), "%s/new/%.200s", directory, entry->d_name);
+		snprintf(to, sizeof(to), "%s/cur/%.200s:2,S", directory, entry->d_name);
+		assert_int_equal(rename(from, to), 0);
+	}
+	closedir(all);
+}
+
+const struct fixture fixtures[] = {
+	{ "maildir", "maildir", "", maildir_make, maildir_disturb },
+	{ "maildir with odd names", "maildir", "", maildir_make_odd, maildir_disturb },
+};
+const size_t fixture_count = sizeof(fixtures) / sizeof(fixtures[0]);
+
+void
+fixture_place(const struct fixture *fixture, const char *directory, char place[MAIL_PLACE_SIZE])
+{
+	snprintf(place, MAIL_PLACE_SIZE, "%s:%s%s", fixture->scheme, directory, fixture->file);
+}
+
+void
+fixture_make(const struct fixture *fixture, const char *directory, size_t count, struct mail *mail)
+{
+	char place[MAIL_PLACE_SIZE];
+
+	fixture->make(directory, count);
+	usleep(SETTLE_MICROSECONDS);
+	fixture_place(fixture, directory, place);
+	mail_learn(mail, place);
+	assert_int_equal(mail->count, count);
+}
