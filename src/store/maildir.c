@@ -310,6 +310,17 @@ list_damaged(struct maildir *m, struct error *error)
 	return error_set(error, ERROR_TEMPORARY, "the index is damaged");
 }
 
+/*
+ * The next session reads the directories: this one met something that need not show in their times,
+ * after a crash on a file system that does not keep the two together.
+ */
+static void
+list_doubt(struct maildir *m)
+{
+	m->list.stamps[MAILDIR_NEW].settled = m->list.stamps[MAILDIR_CUR].settled = false;
+	m->news = true;
+}
+
 static int
 maildir_message(struct store *store, size_t index, struct message *message, struct error *error)
 {
@@ -336,6 +347,8 @@ maildir_read(struct store *store, size_t index, uint64_t offset, void *buffer, s
 		if (!index_entry_sound(&m->list, index))
 			return list_damaged(m, error);
 		file = maildir_file_open(m->directory, &m->list, &m->list.entries[index], error);
+		if (file < 0 && error->kind == ERROR_GONE)
+			list_doubt(m);
 		if (file < 0)
 			return -1;
 		if (m->open_file >= 0)

@@ -21,7 +21,7 @@
 #define DELIVERED 1
 #define NEW_NAME  "1800.M1P1.mx"
 
-static char live[] = "/tmp/restante-replay-XXXXXX", copy[] = "/tmp/restante-replayed-XXXXXX";
+static char live[64], copy[64];
 
 struct way {
 	const char *name;
@@ -173,13 +173,11 @@ main(void)
 	};
 	int result;
 
-	if (mkdtemp(live) == NULL || mkdtemp(copy) == NULL)
+	if (disk_directory_new(live) == NULL || disk_directory_new(copy) == NULL)
 		return 1;
 	log_descriptor_set(open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_FORM_PLAIN);
 	result = cmocka_run_group_tests(tests, NULL, NULL);
-	disk_clear(live);
-	disk_clear(copy);
-	rmdir(live);
-	rmdir(copy);
+	disk_directory_remove(live);
+	disk_directory_remove(copy);
 	return result;
 }

@@ -218,6 +218,20 @@ disk_clear(const char *path)
 	assert_int_equal(nftw(path, remove_below, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+char *
+disk_directory_new(char path[64])
+{
+	snprintf(path, 64, "%s/restante-replay-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	return mkdtemp(path);
+}
+
+void
+disk_directory_remove(const char *path)
+{
+	disk_clear(path);
+	rmdir(path);
+}
+
 static void
 file_store(const struct disk_node *node, const char *path)
 {

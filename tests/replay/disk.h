@@ -58,5 +58,11 @@ void disk_truncate(struct disk *, uint32_t node, uint64_t size);
 uint64_t disk_digest(const struct disk *, bool with_times);
 /* Lays it down in a directory, which is emptied before; its inodes and times will be shown. */
 void disk_store(const struct disk *, const char *path);
+/*
+ * Makes a directory for a test and leaves its name in path; in memory where that is possible, since
+ * thousands of states are laid down and none of them has to last. NULL: it cannot be made.
+ */
+char *disk_directory_new(char path[64]);
+void disk_directory_remove(const char *path);
 /* Removes what is in a directory. */
 void disk_clear(const char *path);
