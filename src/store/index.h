@@ -38,6 +38,7 @@ enum index_flag {
 	INDEX_SIZED = 1,	/* wire_size was counted, or the name told it */
 	INDEX_COUNTED = 2,	/* it was counted: the name's word is no longer needed */
 	INDEX_GONE = 4,		/* it vanished while it was looked at; never written */
+	INDEX_DOUBLE = 8,	/* it was met under two names */
 };
 
 struct index_entry {
@@ -97,6 +98,6 @@ int index_append(struct index_list *, const struct index_entry *, const char *ba
 int index_set_uidl(struct index_list *, size_t index, const char *uidl);
 /* Gives back what growing left over. */
 void index_shrink(struct index_list *);
-/* Writes the list with its stamps, without the marked entries (NULL: all). */
+/* Writes the list with its stamps, without the marked entries (NULL: all); nothing if one is damaged. */
 int index_write(const struct index_list *, const bool without[], int directory, struct error *);
 void index_free(struct index_list *);

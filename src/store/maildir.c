@@ -96,7 +96,7 @@ sizes_recall(struct index_list *list, const struct index_list *known)
 		if (maildir_compare(known, &known->entries[k], list, entry) == 0 &&
 		    known->entries[k].flags & INDEX_SIZED) {
 			entry->wire_size = known->entries[k].wire_size;
-			entry->flags = known->entries[k].flags;
+			entry->flags |= known->entries[k].flags & (INDEX_SIZED | INDEX_COUNTED);
 		}
 	}
 }
@@ -169,11 +169,11 @@ list_renew(struct maildir *m, const struct index_list *known, struct error *erro
 		sizes_recall(&m->list, known);
 	counted = maildir_files_count(m->directory, &m->list, error);
 	gone_drop(&m->list);
-	/* What was counted is remembered even if the rest has to wait. */
-	m->news = true;
 	if (uidls_complete(&m->list, error) != 0)
 		return -1;
 	list_complete(&m->list);
+	/* What was counted is remembered even if the rest has to wait. */
+	m->news = true;
 	return counted;
 }
 
@@ -429,8 +429,11 @@ maildir_remove(struct store *store, const bool marked[], struct error *error)
 	}
 	/* A file may have moved from new/ to cur/ before it was removed: both hold the news. */
 	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR && touched; which++)
-		if (directory_sync(m, (enum maildir_directory)which, error) != 0)
+		if (directory_sync(m, (enum maildir_directory)which, error) != 0) {
+			/* What is removed now may be there again after a crash, and its times with it. */
+			list_doubt(m);
 			result = -1;
+		}
 	return result;
 }
 

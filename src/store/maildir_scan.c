@@ -21,17 +21,19 @@ typedef int (*entry_visitor)(void *context, enum maildir_directory, const struct
 
 const char *const maildir_directory_names[2] = { [MAILDIR_NEW] = "new", [MAILDIR_CUR] = "cur" };
 
-static bool
+/* 1, 0, or -1 if that cannot be seen: a message must not be left out for it. */
+static int
 is_message(int directory, const struct dirent64 *entry)
 {
 	struct stat status;
 
 	if (entry->d_name[0] == '.')
-		return false;
+		return 0;
 	if (entry->d_type != DT_UNKNOWN)
 		return entry->d_type == DT_REG;
-	return fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(status.st_mode);
+	if (fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? 0 : -1;
+	return S_ISREG(status.st_mode);
 }
 
 static int
@@ -46,7 +48,8 @@ entries_walk(int directory, enum maildir_directory which, entry_visitor visit, v
 			const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
 
 			at += entry->d_reclen;
-			if (is_message(directory, entry))
+			result = is_message(directory, entry);
+			if (result > 0)
 				result = visit(context, which, entry);
 		}
 		if (result != 0)
@@ -130,7 +133,9 @@ compare_entries(const void *x, const void *y, void *list)
 
 /*
  * A file that was renamed while the directories were read may have been met under both names: same
- * base, same inode. The later entry (in cur/) is the newer one.
+ * base, same inode. The later entry (in cur/) is the newer one. But it may also have two names, left
+ * by a rename that a crash cut in two: removing it has to look for both, and no index that holds one
+ * of them may stand for a directory.
  */
 static void
 list_drop_doubles(struct index_list *list)
@@ -141,8 +146,11 @@ list_drop_doubles(struct index_list *list)
 		const struct index_entry *previous = kept > 0 ? &list->grown[kept - 1] : NULL;
 
 		if (previous != NULL && previous->inode == list->grown[i].inode &&
-		    strcmp(index_base(list, previous), index_base(list, &list->grown[i])) == 0)
+		    strcmp(index_base(list, previous), index_base(list, &list->grown[i])) == 0) {
 			kept--;
+			list->grown[i].flags |= INDEX_DOUBLE;
+			list->stamps[MAILDIR_NEW].settled = list->stamps[MAILDIR_CUR].settled = false;
+		}
 		list->grown[kept++] = list->grown[i];
 	}
 	list->count = kept;
@@ -155,10 +163,15 @@ maildir_stamps(int maildir, struct index_stamp stamps[2])
 	struct stat status;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++)
-		index_stamp_make(&stamps[which],
-		    fstatat(maildir, maildir_directory_names[which], &status, 0) == 0 ? &status : NULL,
-		    &now);
+	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++) {
+		int result = fstatat(maildir, maildir_directory_names[which], &status, 0);
+
+		index_stamp_make(&stamps[which], result == 0 ? &status : NULL, &now);
+		if (result != 0 && errno != ENOENT) {
+			stamps[which].inode = UINT64_MAX;
+			stamps[which].settled = false;
+		}
+	}
 }
 
 static bool
@@ -283,5 +296,5 @@ maildir_find(int maildir, const char *base, size_t base_size, enum maildir_direc
 		if (!is_disturbed(maildir, before))
 			return 0;
 	}
-	return 0;
+	return error_set(error, ERROR_TEMPORARY, "the Maildir changes without pause");
 }

@@ -11,7 +11,7 @@ enum maildir_directory { MAILDIR_NEW, MAILDIR_CUR };
 /* "new" and "cur". */
 extern const char *const maildir_directory_names[2];
 
-/* What both directories look like now. Does not fail: what cannot be seen is as if not there. */
+/* What both directories look like now. Does not fail: what cannot be seen is like nothing else. */
 void maildir_stamps(int maildir, struct index_stamp stamps[2]);
 /*
  * Lists both directories of an open Maildir, sorted by time, then name, with no UIDLs but the
@@ -26,7 +26,7 @@ int maildir_compare(const struct index_list *, const struct index_entry *,
 
 /*
  * Looks for the file with that base in both directories, whatever its flags are now. 1: found,
- * *directory and name (with flags) are set. 0: it is not there. -1: a directory cannot be read.
+ * *directory and name (with flags) are set. 0: it is not there. -1: that cannot be known now.
  */
 int maildir_find(int maildir, const char *base, size_t base_size,
     enum maildir_directory *directory, char name[256], struct error *error);

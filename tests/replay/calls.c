@@ -33,6 +33,12 @@ calls_watch(const struct calls_fault *wanted)
 	calls_watching = true;
 }
 
+void
+calls_watch_pause(bool paused)
+{
+	calls_watching = !paused;
+}
+
 unsigned
 calls_unwatch(void)
 {
@@ -72,6 +78,8 @@ calls_is_turn(const char *name)
 	unsigned number;
 
 	if (!calls_watching || calls_inside)
+		return false;
+	if (calls_fault.name != NULL && strcmp(calls_fault.name, name) != 0)
 		return false;
 	number = atomic_fetch_add(&call_count, 1) + 1;
 	if (calls_fault.number == 0 || number < calls_fault.number)

@@ -19,6 +19,7 @@ struct recording;
 #define CALLS_SHORT (-1)
 
 struct calls_fault {
+	const char *name;	/* only calls of that name; NULL: all */
 	unsigned number;	/* the n-th call; 0: none */
 	int error;
 	bool lasting;		/* and every later call of the same name: a disk that stays full */
@@ -26,6 +27,8 @@ struct calls_fault {
 
 /* From now on calls are counted and fail as told. Allocations fail for ENOMEM alone. */
 void calls_watch(const struct calls_fault *);
+/* What is called meanwhile is another program's: neither counted nor failed. */
+void calls_watch_pause(bool);
 /* How many there were. */
 unsigned calls_unwatch(void);
 /* The name of the call that failed since calls_watch(), NULL if none did. */

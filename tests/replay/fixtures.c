@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "mail/wire.h"
 #include "replay/mail.h"
 
 #define SETTLE_MICROSECONDS 150000
@@ -25,6 +26,17 @@ file_put(const char *path, size_t number)
 	assert_true(file >= 0);
 	assert_int_equal(write(file, text, size), (ssize_t)size);
 	close(file);
+}
+
+static size_t
+wire_size(size_t number)
+{
+	char text[LETTER_SIZE];
+	struct wire_size size;
+
+	wire_size_begin(&size);
+	wire_size_add(&size, text, letter_write(number, text, sizeof(text)));
+	return (size_t)wire_size_end(&size);
 }
 
 static void
@@ -53,7 +65,7 @@ maildir_make(const char *directory, size_t count)
 	}
 }
 
-/* Names that are no UIDLs. */
+/* Names that are no UIDLs, and long, so that an index of many is mapped rather than read. */
 static void
 maildir_make_odd(const char *directory, size_t count)
 {
@@ -61,9 +73,43 @@ maildir_make_odd(const char *directory, size_t count)
 
 	maildir_make_directories(directory);
 	for (size_t i = 0; i < count; i++) {
-		snprintf(path, sizeof(path), "%s/cur/a name with spaces %zu:2,", directory, i);
+		snprintf(path, sizeof(path), "%s/cur/a name with %0200d spaces %zu:2,", directory, 0, i);
 		file_put(path, i);
 	}
+}
+
+static void
+maildir_deliver(const char *directory, size_t number)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/new/1800.M%zuP1.mx", directory, number);
+	file_put(path, number);
+}
+
+/* Mail that was never looked at, and a cur/ that is made for the first that is. */
+static void
+maildir_make_new(const char *directory, size_t count)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/new", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/new/17%02zu.M%zuP1.mx,W=%zu", directory, i, i, wire_size(i));
+		file_put(path, i);
+	}
+}
+
+static void
+maildir_deliver_cur(const char *directory, size_t number)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/cur", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/cur/1800.M%zuP1.mx:2,", directory, number);
+	file_put(path, number);
 }
 
 /* A reader opens the mailbox: what is in new/ moves to cur/, the rest gets a flag. */
@@ -80,7 +126,7 @@ maildir_disturb(const char *directory)
 	while ((entry = readdir(all)) != NULL) {
 		if (entry->d_name[0] == '.' || strchr(entry->d_name, 'S') != NULL)
 			continue;
-		snprintf(from, sizeof(from), "%s/cur/%.200s", directory, entry->d_name);
+		snprintf(from, sizeof(from), "%s/cur/%.250s", directory, entry->d_name);
 		snprintf(to, sizeof(to), "%sS", from);
 		assert_int_equal(rename(from, to), 0);
 	}
@@ -91,16 +137,17 @@ maildir_disturb(const char *directory)
 	while ((entry = readdir(all)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
-		snprintf(from, sizeof(from), "%s/new/%.200s", directory, entry->d_name);
-		snprintf(to, sizeof(to), "%s/cur/%.200s:2,S", directory, entry->d_name);
+		snprintf(from, sizeof(from), "%s/new/%.250s", directory, entry->d_name);
+		snprintf(to, sizeof(to), "%s/cur/%.250s:2,S", directory, entry->d_name);
 		assert_int_equal(rename(from, to), 0);
 	}
 	closedir(all);
 }
 
 const struct fixture fixtures[] = {
-	{ "maildir", "maildir", "", maildir_make, maildir_disturb },
-	{ "maildir with odd names", "maildir", "", maildir_make_odd, maildir_disturb },
+	{ "maildir", "maildir", "", maildir_make, maildir_disturb, maildir_deliver },
+	{ "maildir with odd names", "maildir", "", maildir_make_odd, maildir_disturb, maildir_deliver },
+	{ "maildir without cur", "maildir", "", maildir_make_new, NULL, maildir_deliver_cur },
 };
 const size_t fixture_count = sizeof(fixtures) / sizeof(fixtures[0]);
 

@@ -10,7 +10,7 @@
 
 #include "base/limits.h"
 
-#define LETTERS_MAX 40
+#define LETTERS_MAX 80
 
 struct fixture {
 	const char *name;
@@ -20,6 +20,8 @@ struct fixture {
 	void (*make)(const char *directory, size_t count);
 	/* What another mail program may do meanwhile: nothing appears, nothing goes. NULL: nothing. */
 	void (*disturb)(const char *directory);
+	/* Delivers one more letter. NULL: not for this one. */
+	void (*deliver)(const char *directory, size_t number);
 };
 
 extern const struct fixture fixtures[];
