@@ -78,7 +78,7 @@ deliver(const struct way *way, struct recording *recording, const char *text, si
 static const char *
 check(void *context, uint64_t promised)
 {
-	return mail_check(context, promised, true);
+	return mail_check(context, promised, MAIL_MAY_BE_HIDDEN);
 }
 
 static void
@@ -93,7 +93,7 @@ way_try(const struct way *way)
 	disk_clear(live);
 	fixture_make(&fixtures[0], live, 3, &mail);
 	mail_expect(&mail, text, size, DELIVERED);
-	fixture_place(&fixtures[0], copy, mail.place);
+	fixture_locate(&fixtures[0], copy, &mail);
 	record_begin(&recording, live);
 	deliver(way, &recording, text, size);
 	record_end(&recording, live);

@@ -296,21 +296,16 @@ static void
 scenario_make(const struct fixture *fixture, const struct scenario *scenario, struct disk *disk,
     struct mail *mail)
 {
-	char path[MAIL_PLACE_SIZE];
-
 	disk_clear(live);
 	fixture_make(fixture, live, scenario->letters, mail);
-	if (!scenario->with_index) {
-		snprintf(path, sizeof(path), "%s/restante-index", live);
-		unlink(path);
-	}
+	if (!scenario->with_index)
+		unlink(mail->index);
 	if (scenario->with_news && fixture->deliver != NULL)
 		fixture->deliver(live, scenario->letters);
 	disk_load(disk, live);
 	if (scenario->with_news) {
 		mail_free(mail);
-		fixture_place(fixture, live, path);
-		mail_learn(mail, path);
+		mail_learn(mail);
 	}
 }
 
@@ -359,7 +354,7 @@ trial_run(struct trial *t)
 		fail_msg("%s: it failed: %s", what, answer.text);
 	if (j.has_failed && t->mail->count > 0 && lseek(log_file, 0, SEEK_END) == 0)
 		fail_msg("%s: nothing in the log", what);
-	wrong = mail_check(t->mail, promised, false);
+	wrong = mail_check(t->mail, promised, MAIL_STRICT);
 	calls_hide_types(false);
 	if (wrong != NULL)
 		fail_msg("%s: the next session: %s", what, wrong);

@@ -145,26 +145,28 @@ maildir_disturb(const char *directory)
 }
 
 const struct fixture fixtures[] = {
-	{ "maildir", "maildir", "", maildir_make, maildir_disturb, maildir_deliver },
-	{ "maildir with odd names", "maildir", "", maildir_make_odd, maildir_disturb, maildir_deliver },
-	{ "maildir without cur", "maildir", "", maildir_make_new, NULL, maildir_deliver_cur },
+	{ .name = "maildir", .scheme = "maildir", .file = "", .index = "restante-index",
+	  .make = maildir_make, .disturb = maildir_disturb, .deliver = maildir_deliver },
+	{ .name = "maildir with odd names", .scheme = "maildir", .file = "", .index = "restante-index",
+	  .make = maildir_make_odd, .disturb = maildir_disturb, .deliver = maildir_deliver },
+	{ .name = "maildir without cur", .scheme = "maildir", .file = "", .index = "restante-index",
+	  .make = maildir_make_new, .deliver = maildir_deliver_cur },
 };
 const size_t fixture_count = sizeof(fixtures) / sizeof(fixtures[0]);
 
 void
-fixture_place(const struct fixture *fixture, const char *directory, char place[MAIL_PLACE_SIZE])
+fixture_locate(const struct fixture *fixture, const char *directory, struct mail *mail)
 {
-	snprintf(place, MAIL_PLACE_SIZE, "%s:%s%s", fixture->scheme, directory, fixture->file);
+	snprintf(mail->place, sizeof(mail->place), "%s:%s%s", fixture->scheme, directory, fixture->file);
+	snprintf(mail->index, sizeof(mail->index), "%s/%s", directory, fixture->index);
 }
 
 void
 fixture_make(const struct fixture *fixture, const char *directory, size_t count, struct mail *mail)
 {
-	char place[MAIL_PLACE_SIZE];
-
 	fixture->make(directory, count);
 	usleep(SETTLE_MICROSECONDS);
-	fixture_place(fixture, directory, place);
-	mail_learn(mail, place);
+	fixture_locate(fixture, directory, mail);
+	mail_learn(mail);
 	assert_int_equal(mail->count, count);
 }

@@ -59,20 +59,20 @@ text_read(struct store *store, size_t index, size_t *size, struct error *error)
 }
 
 void
-mail_learn(struct mail *mail, const char *place)
+mail_learn(struct mail *mail)
 {
 	struct error error = { .kind = ERROR_NONE };
 	struct store *store;
 
-	*mail = (struct mail){ .count = 0 };
-	snprintf(mail->place, sizeof(mail->place), "%s", place);
-	if (store_open(&store, place, &error) != 0)
+	mail->count = 0;
+	if (store_open(&store, mail->place, &error) != 0)
 		fail_msg("%s", error.text);
 	assert_true(store->count <= LETTERS_MAX);
 	for (; mail->count < store->count; mail->count++) {
 		struct letter *letter = &mail->letters[mail->count];
 		struct message message;
 
+		*letter = (struct letter){ .size = 0 };
 		assert_int_equal(store_message(store, mail->count, &message, &error), 0);
 		snprintf(letter->uidl, sizeof(letter->uidl), "%.*s", (int)message.uidl_size, message.uidl);
 		letter->size = message.size;
@@ -207,11 +207,18 @@ mail_look(const struct mail *mail, uint64_t promised, struct look *look)
 }
 
 const char *
-mail_check(const struct mail *mail, uint64_t promised, bool forgiving)
+mail_check(const struct mail *mail, uint64_t promised, enum mail_tolerance tolerance)
 {
-	struct look first = { .may_be_gone = forgiving, .may_be_damaged = true };
-	struct look second = { .may_be_gone = false };
+	struct look first = { .may_be_gone = tolerance != MAIL_STRICT, .may_be_damaged = true };
+	struct look second = { .may_be_gone = false }, third = { .may_be_gone = false };
 	const char *wrong = mail_look(mail, promised, &first);
 
-	return wrong != NULL ? wrong : mail_look(mail, promised, &second);
+	if (wrong == NULL)
+		wrong = mail_look(mail, promised, &second);
+	if (wrong != NULL || tolerance == MAIL_MAY_BE_HIDDEN || unlink(mail->index) != 0)
+		return wrong;
+	wrong = mail_look(mail, promised, &third);
+	if (wrong == NULL && memcmp(second.seen, third.seen, sizeof(second.seen)) != 0)
+		wrong = PROBLEM("the index hides a message");
+	return wrong;
 }

@@ -54,12 +54,11 @@ session(struct recording *recording, const struct fixture *fixture, const struct
     struct mail *mail, unsigned wanted, uint64_t promise)
 {
 	bool marked[LETTERS_MAX] = { false };
-	char place[MAIL_PLACE_SIZE], chunk[100];
+	char chunk[100];
 	struct store *store;
 	struct error error = { .kind = ERROR_NONE };
 
-	fixture_place(fixture, live, place);
-	if (store_open(&store, place, &error) != 0)
+	if (store_open(&store, mail->place, &error) != 0)
 		fail_msg("%s", error.text);
 	if (scenario->disturbed && fixture->disturb != NULL)
 		fixture->disturb(live);
@@ -90,14 +89,10 @@ static void
 record(struct recording *recording, const struct fixture *fixture, const struct scenario *scenario,
     struct mail *mail, unsigned swallowed)
 {
-	char path[256];
-
 	disk_clear(live);
 	fixture_make(fixture, live, LETTERS, mail);
-	if (!scenario->with_index) {
-		snprintf(path, sizeof(path), "%s/restante-index", live);
-		unlink(path);
-	}
+	if (!scenario->with_index)
+		unlink(mail->index);
 	record_begin(recording, live);
 	calls_swallow_syncs(swallowed);
 	for (size_t i = 0; i < scenario->session_count; i++) {
@@ -107,12 +102,12 @@ record(struct recording *recording, const struct fixture *fixture, const struct 
 	}
 	calls_swallow_syncs(0);
 	record_end(recording, live);
-	fixture_place(fixture, copy, mail->place);
+	fixture_locate(fixture, copy, mail);
 }
 
 struct check_context {
 	const struct mail *mail;
-	bool forgiving;
+	enum mail_tolerance tolerance;
 };
 
 static const char *
@@ -120,15 +115,14 @@ check(void *context, uint64_t promised)
 {
 	const struct check_context *c = context;
 
-	return mail_check(c->mail, promised, c->forgiving);
+	return mail_check(c->mail, promised, c->tolerance);
 }
 
-/* Directories without times of their own entries are the weak file system's alone. */
 static void
 replay(const struct recording *recording, const struct mail *mail, enum crash_model model,
     struct crash_result *result)
 {
-	struct check_context context = { mail, model == CRASH_WEAK };
+	struct check_context context = { mail, model == CRASH_WEAK ? MAIL_MAY_BE_GONE : MAIL_STRICT };
 
 	crash_replay(recording, model, copy, check, &context, result);
 }
@@ -197,7 +191,8 @@ test_after_a_sync_that_failed(void **state)
 	(void)state;
 	scenario.may_fail = true;
 	for (unsigned number = 1; number <= 2; number++) {
-		const struct calls_fault fault = { .name = "fsync", .number = number, .error = EIO };
+		const struct calls_fault fault = { .name = "fsync", .number = number, .error = EIO,
+			.lasting = true };
 		struct crash_result result;
 		struct recording recording;
 		struct mail mail;
@@ -209,7 +204,7 @@ test_after_a_sync_that_failed(void **state)
 		session(&recording, &fixtures[0], &scenario, &mail, scenario.marked[0], 1);
 		calls_unwatch();
 		record_end(&recording, live);
-		fixture_place(&fixtures[0], copy, mail.place);
+		fixture_locate(&fixtures[0], copy, &mail);
 		for (int model = CRASH_EXT4; model <= CRASH_WEAK; model++) {
 			replay(&recording, &mail, (enum crash_model)model, &result);
 			if (result.is_rejected)
