@@ -51,7 +51,7 @@ struct index_entry {
 	uint16_t unique_size;	/* how much of the base is the UIDL, where no other is given */
 	uint8_t directory;
 	uint8_t flags;		/* enum index_flag */
-	uint16_t reserved;
+	uint16_t unseen;	/* readings of the directories since it was met; 0 in the file */
 };
 
 struct index_list {

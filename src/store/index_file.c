@@ -241,7 +241,7 @@ entries_put(struct output *output, const struct index_list *list, const bool wit
 		if (!is_kept(without, i))
 			continue;
 		entry.name = name;
-		entry.reserved = 0;
+		entry.unseen = 0;
 		entry.checksum = entry_checksum(&entry, list->texts + list->entries[i].name);
 		name += (uint32_t)entry_texts_size(&entry);
 		output_put(output, &entry, sizeof(entry));

@@ -26,7 +26,7 @@ int maildir_compare(const struct index_list *, const struct index_entry *,
 
 /*
  * Looks for the file with that base in both directories, whatever its flags are now. 1: found,
- * *directory and name (with flags) are set. 0: it is not there. -1: that cannot be known now.
+ * *directory and name (with flags) are set. 0: it is not there. -1: a directory cannot be read.
  */
 int maildir_find(int maildir, const char *base, size_t base_size,
     enum maildir_directory *directory, char name[256], struct error *error);
