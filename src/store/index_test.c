@@ -152,7 +152,7 @@ assert_true_answers(struct store *store)
 		if (i < 2)
 			assert_memory_equal(message.uidl, uidls[i], 3);
 		assert_int_equal(store_read(store, i, 0, text, sizeof(text), &error), (ssize_t)i + 2);
-		assert_memory_equal(text, "a\nbb\nccc\n" + (i == 0 ? 0 : i == 1 ? 2 : 5), i + 2);
+		assert_memory_equal(text, &"a\nbb\nccc\n"[i == 0 ? 0 : i == 1 ? 2 : 5], i + 2);
 	}
 }
 
