@@ -171,8 +171,18 @@ times_kept(const struct replay *r, const struct effect *e, enum times_kept which
 	return which == TIMES_NEW || e->is_durable;
 }
 
+/* The size of a file may be on disk before what was written: then there are zeros. */
 static void
-state_make(const struct replay *r, enum times_kept which, struct disk *disk)
+zeros_apply(struct disk *disk, const struct effect *e)
+{
+	uint64_t end = e->operation->offset + e->skip + e->size;
+
+	if (disk->nodes[e->operation->node].size < end)
+		disk_truncate(disk, e->operation->node, end);
+}
+
+static void
+state_make(const struct replay *r, enum times_kept which, bool with_zeros, struct disk *disk)
 {
 	disk_copy(disk, &r->recording->initial);
 	for (size_t i = disk->node_count; i < r->recording->now.node_count; i++)
@@ -180,6 +190,8 @@ state_make(const struct replay *r, enum times_kept which, struct disk *disk)
 	for (size_t i = 0; i < r->effect_count; i++) {
 		if (r->effects[i].is_kept)
 			content_apply(disk, &r->effects[i]);
+		else if (with_zeros && r->effects[i].is_data)
+			zeros_apply(disk, &r->effects[i]);
 		if (times_kept(r, &r->effects[i], which))
 			times_apply(disk, &r->effects[i]);
 	}
@@ -202,13 +214,14 @@ state_is_new(struct replay *r, const struct disk *disk)
 }
 
 static void
-story_write(struct replay *r, enum times_kept which, const char *problem)
+story_write(struct replay *r, enum times_kept which, bool with_zeros, const char *problem)
 {
 	static const char *const times[] = { "as what is kept", "old", "new" };
 	char *story = r->result->story;
 	size_t size = sizeof(r->result->story);
-	int used = snprintf(story, size, "%s\n%s file system, times %s, after:\n", problem,
-	    r->model == CRASH_EXT4 ? "ext4" : "weak", times[which]);
+	int used = snprintf(story, size, "%s\n%s file system, times %s%s, after:\n", problem,
+	    r->model == CRASH_EXT4 ? "ext4" : "weak", times[which],
+	    with_zeros ? ", zeros for lost data" : "");
 
 	for (size_t i = 0; i < r->prefix; i++) {
 		const struct operation *o = &r->recording->operations[i];
@@ -229,18 +242,21 @@ story_write(struct replay *r, enum times_kept which, const char *problem)
 static void
 state_try(struct replay *r)
 {
-	for (int which = TIMES_TIED; which < TIMES_COUNT && !r->result->is_rejected; which++) {
+	int variants = r->model == CRASH_WEAK ? 2 * TIMES_COUNT : TIMES_COUNT;
+
+	for (int i = 0; i < variants && !r->result->is_rejected; i++) {
+		enum times_kept which = (enum times_kept)(i % TIMES_COUNT);
 		struct disk disk;
 		const char *problem;
 
-		state_make(r, (enum times_kept)which, &disk);
+		state_make(r, which, i >= TIMES_COUNT, &disk);
 		if (state_is_new(r, &disk)) {
 			r->result->state_count++;
 			disk_store(&disk, r->directory);
 			problem = r->check(r->context, r->promised);
 			if (problem != NULL) {
 				r->result->is_rejected = true;
-				story_write(r, (enum times_kept)which, problem);
+				story_write(r, which, i >= TIMES_COUNT, problem);
 			}
 		}
 		disk_free(&disk);

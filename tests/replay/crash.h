@@ -10,7 +10,7 @@
  *	            a sync of anything keeps all      may have left both names; kept by a sync of
  *	            before it                         their directory alone
  *	data        each write, kept or lost (also halves); kept by a sync of that file
- *	            and by a rename over another
+ *	            and by a rename over another      what is lost may leave zeros
  *	            file
  *	times       a directory's with its entries;   old, new, or as what is kept, whatever the
  *	            a file's as at the right          entries and data are
