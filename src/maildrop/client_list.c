@@ -198,25 +198,33 @@ clients_leave(struct clients *clients, enum session_end end)
 		_exit(0);
 }
 
+static void
+client_row(const struct client *client, struct ipc_row *row, uint64_t now)
+{
+	row->session = client->session.id;
+	row->number = (now - client->began_milliseconds) / 1000;
+	row->retrieved = atomic_load(&client->session.retrieved_count);
+	row->deleted = atomic_load(&client->session.marked_count);
+	row->octets_out = atomic_load(&client->session.octets_out);
+	strncpy(row->name, client->user, sizeof(row->name) - 1);
+	strncpy(row->peer, client->peer, sizeof(row->peer) - 1);
+}
+
+/* Whoever takes the rows may be slow: no session waits for that. */
 void
 clients_report(struct clients *clients, void (*report)(void *context, const struct ipc_row *),
     void *context)
 {
 	uint64_t now = clock_milliseconds();
+	size_t count = 0, room = clients_count(clients);
+	struct ipc_row *rows = calloc(room, sizeof(*rows));
 
 	pthread_mutex_lock(&clients->lock);
-	for (const struct client *client = clients->first; client != NULL; client = client->next) {
-		struct ipc_row row;
-
-		memset(&row, 0, sizeof(row));
-		row.session = client->session.id;
-		row.number = (now - client->began_milliseconds) / 1000;
-		row.retrieved = atomic_load(&client->session.retrieved_count);
-		row.deleted = atomic_load(&client->session.marked_count);
-		row.octets_out = atomic_load(&client->session.octets_out);
-		strncpy(row.name, client->user, sizeof(row.name) - 1);
-		strncpy(row.peer, client->peer, sizeof(row.peer) - 1);
-		report(context, &row);
-	}
+	for (const struct client *client = clients->first;
+	     rows != NULL && client != NULL && count < room; client = client->next)
+		client_row(client, &rows[count++], now);
 	pthread_mutex_unlock(&clients->lock);
+	for (size_t i = 0; i < count; i++)
+		report(context, &rows[i]);
+	free(rows);
 }

@@ -105,6 +105,7 @@ cmd_dele(struct session *s, const struct request *request, size_t index)
 	if (s->deleted == NULL)
 		s->deleted = calloc(s->message_count, sizeof(*s->deleted));
 	if (s->deleted == NULL) {
+		LOG(LOG_LEVEL_ERROR, "mark-failed", LOG_SESSION(s->id), LOG_TEXT("reason", "no memory"));
 		reply_failure(s->out, ERROR_TEMPORARY, "no memory to mark a message");
 		return;
 	}

@@ -21,7 +21,8 @@
 #include "maildrop/pool.h"
 #include "maildrop/rules.h"
 
-#define TICK_SECONDS 5
+#define TICK_SECONDS     5
+#define ROWS_WAITING_MAX 1000
 
 struct service {
 	struct source control_source, auth_source, clock_source;
@@ -132,6 +133,24 @@ on_stop(struct ipc_message *message)
 	clients_leave(service.clients, SESSION_STOPPED);
 }
 
+/* Waits until the parent has taken all. */
+static void
+channel_drain(struct ipc_channel *channel)
+{
+	struct error error;
+
+	while (channel_wants_write(channel)) {
+		struct pollfd poll_descriptor = { .fd = channel->descriptor, .events = POLLOUT };
+
+		pool_blocking_begin(service.pool);
+		poll(&poll_descriptor, 1, -1);
+		pool_blocking_end(service.pool);
+		if (channel_flush(channel, &error) != 0)
+			return;
+	}
+}
+
+/* A long report is more than a channel keeps. */
 static void
 report_row(void *context, const struct ipc_row *row)
 {
@@ -139,6 +158,8 @@ report_row(void *context, const struct ipc_row *row)
 
 	numbered.ticket = *(const uint32_t *)context;
 	send_to_parent(IPC_ROW, &numbered);
+	if (service.control.queued_count >= ROWS_WAITING_MAX)
+		channel_drain(&service.control);
 }
 
 static void
@@ -207,23 +228,6 @@ channel_serve(struct ipc_channel *channel)
 	if (result < 0 && error.kind == ERROR_PROTOCOL)
 		LOG(LOG_LEVEL_ERROR, "message-refused", LOG_REASON(&error));
 	return result;
-}
-
-/* A long report may not fit into the socket at once. */
-static void
-channel_drain(struct ipc_channel *channel)
-{
-	struct error error;
-
-	while (channel_wants_write(channel)) {
-		struct pollfd poll_descriptor = { .fd = channel->descriptor, .events = POLLOUT };
-
-		pool_blocking_begin(service.pool);
-		poll(&poll_descriptor, 1, -1);
-		pool_blocking_end(service.pool);
-		if (channel_flush(channel, &error) != 0)
-			return;
-	}
 }
 
 static void

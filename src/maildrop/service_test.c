@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -410,6 +411,70 @@ test_reports_and_kicks(void **state)
 }
 
 static void
+channel_empty(struct ipc_channel *channel)
+{
+	struct pollfd poll_descriptor = { .fd = channel->descriptor, .events = POLLOUT };
+	struct error error;
+
+	while (channel_wants_write(channel)) {
+		poll(&poll_descriptor, 1, -1);
+		assert_int_equal(channel_flush(channel, &error), 0);
+	}
+}
+
+static uint64_t
+sessions_count(void)
+{
+	struct ipc_report report = { .ticket = 4, .kind = IPC_REPORT_COUNTS };
+	struct ipc_message row;
+	struct error error;
+
+	assert_int_equal(channel_send(&t.control, IPC_REPORT, &report, -1, &error), 0);
+	row = control_receive();
+	assert_string_equal(row.body.row.name, "sessions");
+	assert_int_equal(control_receive().type, IPC_REPORT_END);
+	return row.body.row.number;
+}
+
+/* More rows than a channel keeps: all of them arrive, and the end. */
+static void
+test_a_long_report(void **state)
+{
+	enum { SESSIONS = 16000 };
+	struct ipc_report report = { .ticket = 5, .kind = IPC_REPORT_SESSIONS };
+	struct ipc_open open = { .user = "anna", .peer = "192.0.2.1:4711" };
+	struct rlimit before, many;
+	struct error error;
+	int pair[2];
+
+	(void)state;
+	teardown(NULL);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	if (before.rlim_max < SESSIONS + 100)
+		skip();
+	many = (struct rlimit){ SESSIONS + 100, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &many), 0);
+	setup(NULL);
+	snprintf(open.place, sizeof(open.place), "maildir:%s/anna", root);
+	/* Clients of whom login says nothing as yet; one socket does for all. */
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	for (open.session = 1; open.session <= SESSIONS; open.session++) {
+		assert_int_equal(channel_send(&t.auth, IPC_OPEN, &open, pair[1], &error), 0);
+		channel_empty(&t.auth);
+	}
+	while (sessions_count() < SESSIONS)
+		usleep(10000);
+	assert_int_equal(channel_send(&t.control, IPC_REPORT, &report, -1, &error), 0);
+	for (int i = 0; i < SESSIONS; i++)
+		assert_int_equal(control_receive().type, IPC_ROW);
+	assert_int_equal(control_receive().type, IPC_REPORT_END);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void
 test_stop_ends_without_update(void **state)
 {
 	struct talker anna = log_in("anna", true, 1, "");
@@ -716,6 +781,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(test_a_lost_connection_deletes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_killed_process_deletes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reports_and_kicks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_long_report, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_ends_without_update, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_parent_it_leaves, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_auth_may_die_and_come_back, setup, teardown),

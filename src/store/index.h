@@ -38,6 +38,7 @@ enum index_flag {
 	INDEX_SIZED = 1,	/* wire_size was counted, or the name told it */
 	INDEX_COUNTED = 2,	/* it was counted: the name's word is no longer needed */
 	INDEX_GONE = 4,		/* it vanished while it was looked at; never written */
+	INDEX_DOUBLE = 8,	/* it was met under two names */
 };
 
 struct index_entry {
@@ -50,7 +51,7 @@ struct index_entry {
 	uint16_t unique_size;	/* how much of the base is the UIDL, where no other is given */
 	uint8_t directory;
 	uint8_t flags;		/* enum index_flag */
-	uint16_t reserved;
+	uint16_t unseen;	/* readings of the directories since it was met; 0 in the file */
 };
 
 struct index_list {
@@ -97,6 +98,6 @@ int index_append(struct index_list *, const struct index_entry *, const char *ba
 int index_set_uidl(struct index_list *, size_t index, const char *uidl);
 /* Gives back what growing left over. */
 void index_shrink(struct index_list *);
-/* Writes the list with its stamps, without the marked entries (NULL: all). */
+/* Writes the list with its stamps, without the marked entries (NULL: all); nothing if one is damaged. */
 int index_write(const struct index_list *, const bool without[], int directory, struct error *);
 void index_free(struct index_list *);

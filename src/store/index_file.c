@@ -241,7 +241,7 @@ entries_put(struct output *output, const struct index_list *list, const bool wit
 		if (!is_kept(without, i))
 			continue;
 		entry.name = name;
-		entry.reserved = 0;
+		entry.unseen = 0;
 		entry.checksum = entry_checksum(&entry, list->texts + list->entries[i].name);
 		name += (uint32_t)entry_texts_size(&entry);
 		output_put(output, &entry, sizeof(entry));
@@ -294,12 +294,25 @@ temporary_open(int directory)
 	return -1;
 }
 
+static bool
+is_sound(const struct index_list *list, const bool without[])
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (is_kept(without, i) && !index_entry_sound(list, i))
+			return false;
+	return true;
+}
+
 int
 index_write(const struct index_list *list, const bool without[], int directory,
     struct error *error)
 {
-	int file = temporary_open(directory);
+	int file;
 
+	/* What was read from a damaged file must not get a checksum that fits. */
+	if (!is_sound(list, without))
+		return error_set(error, ERROR_PERMANENT, "the index it comes from is damaged");
+	file = temporary_open(directory);
 	if (file < 0 && errno == EEXIST)
 		return 0;
 	if (file < 0)

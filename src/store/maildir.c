@@ -99,7 +99,7 @@ list_recall(struct index_list *list, const struct index_list *known)
 			continue;
 		if (old->flags & INDEX_SIZED) {
 			entry->wire_size = old->wire_size;
-			entry->flags = old->flags;
+			entry->flags |= old->flags & (INDEX_SIZED | INDEX_COUNTED);
 		}
 		if (old->uidl_size > 0 && index_set_uidl(list, i, index_own_uidl(known, old)) != 0)
 			return -1;
@@ -186,11 +186,11 @@ list_renew(struct maildir *m, const struct index_list *known, struct error *erro
 		return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
 	counted = maildir_files_count(m->directory, &m->list, error);
 	gone_drop(&m->list);
-	/* What was counted is remembered even if the rest has to wait. */
-	m->news = true;
 	if (uidls_complete(&m->list, error) != 0)
 		return -1;
 	list_complete(&m->list);
+	/* What was counted is remembered even if the rest has to wait. */
+	m->news = true;
 	return counted;
 }
 
@@ -327,6 +327,17 @@ list_damaged(struct maildir *m, struct error *error)
 	return error_set(error, ERROR_TEMPORARY, "the index is damaged");
 }
 
+/*
+ * The next session reads the directories: this one met something that need not show in their times,
+ * after a crash on a file system that does not keep the two together.
+ */
+static void
+list_doubt(struct maildir *m)
+{
+	m->list.stamps[MAILDIR_NEW].settled = m->list.stamps[MAILDIR_CUR].settled = false;
+	m->news = true;
+}
+
 static int
 maildir_message(struct store *store, size_t index, struct message *message, struct error *error)
 {
@@ -353,6 +364,8 @@ maildir_read(struct store *store, size_t index, uint64_t offset, void *buffer, s
 		if (!index_entry_sound(&m->list, index))
 			return list_damaged(m, error);
 		file = maildir_file_open(m->directory, &m->list, &m->list.entries[index], error);
+		if (file < 0 && error->kind == ERROR_GONE)
+			list_doubt(m);
 		if (file < 0)
 			return -1;
 		if (m->open_file >= 0)
@@ -433,8 +446,11 @@ maildir_remove(struct store *store, const bool marked[], struct error *error)
 	}
 	/* A file may have moved from new/ to cur/ before it was removed: both hold the news. */
 	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR && touched; which++)
-		if (directory_sync(m, (enum maildir_directory)which, error) != 0)
+		if (directory_sync(m, (enum maildir_directory)which, error) != 0) {
+			/* What is removed now may be there again after a crash, and its times with it. */
+			list_doubt(m);
 			result = -1;
+		}
 	return result;
 }
 

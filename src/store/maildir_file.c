@@ -10,7 +10,7 @@
 
 #include "store/maildir_scan.h"
 
-#define REMOVE_TRIES 3
+#define TRIES_MAX 8	/* for a file that moves between being found and being used */
 
 void
 maildir_file_path(const struct index_list *list, const struct index_entry *entry,
@@ -41,8 +41,6 @@ path_anew(int maildir, const struct index_list *list, const struct index_entry *
 static enum error_kind
 open_failure_kind(void)
 {
-	if (errno == ENOENT)
-		return ERROR_GONE;
 	return errno == EACCES || errno == EPERM || errno == ELOOP || errno == EIO ? ERROR_PERMANENT
 	                                                                           : ERROR_TEMPORARY;
 }
@@ -57,7 +55,9 @@ maildir_file_open(int maildir, const struct index_list *list, const struct index
 
 	maildir_file_path(list, entry, path);
 	file = openat(maildir, path, how);
-	if (file < 0 && errno == ENOENT) {
+	for (int tries = 0; file < 0 && errno == ENOENT; tries++) {
+		if (tries == TRIES_MAX)
+			return error_set(error, ERROR_TEMPORARY, "cannot open %.150s: it moves", path);
 		if (path_anew(maildir, list, entry, path, error) != 0)
 			return -1;
 		file = openat(maildir, path, how);
@@ -86,10 +86,12 @@ maildir_file_remove(int maildir, const struct index_list *list, const struct ind
 	char path[MAILDIR_PATH_SIZE];
 
 	maildir_file_path(list, entry, path);
-	for (int tries = 0; tries < REMOVE_TRIES; tries++) {
-		if (unlinkat(maildir, path, 0) == 0)
+	for (int tries = 0; tries < TRIES_MAX; tries++) {
+		int result = unlinkat(maildir, path, 0);
+
+		if (result == 0 && (entry->flags & INDEX_DOUBLE) == 0)
 			return 0;
-		if (errno != ENOENT)
+		if (result != 0 && errno != ENOENT)
 			return error_errno(error, ERROR_TEMPORARY, "cannot remove %.150s", path);
 		if (path_anew(maildir, list, entry, path, error) != 0)
 			return error->kind == ERROR_GONE ? 0 : -1;

@@ -20,7 +20,10 @@ int maildir_file_open(int maildir, const struct index_list *, const struct index
     struct error *);
 /* Like pread; retried when interrupted. */
 ssize_t maildir_file_read(int file, void *buffer, size_t size, uint64_t offset, struct error *);
-/* Removes it, wherever it is; 0 too if it is nowhere. Not durable before the directory is synced. */
+/*
+ * Removes it, wherever it is, under both names if it has two; 0 too if it is nowhere. Not durable
+ * before the directory is synced.
+ */
 int maildir_file_remove(int maildir, const struct index_list *, const struct index_entry *,
     struct error *);
 

@@ -15,23 +15,27 @@
 
 #define ENTRIES_SIZE  (32 * 1024)
 #define SCANS_MAX     8
+#define UNSEEN_MAX    3
+#define FINDS_MAX     32
 
 /* Called for each message file; nonzero ends the walk and is handed on. */
 typedef int (*entry_visitor)(void *context, enum maildir_directory, const struct dirent64 *);
 
 const char *const maildir_directory_names[2] = { [MAILDIR_NEW] = "new", [MAILDIR_CUR] = "cur" };
 
-static bool
+/* 1, 0, or -1 if that cannot be seen: a message must not be left out for it. */
+static int
 is_message(int directory, const struct dirent64 *entry)
 {
 	struct stat status;
 
 	if (entry->d_name[0] == '.')
-		return false;
+		return 0;
 	if (entry->d_type != DT_UNKNOWN)
 		return entry->d_type == DT_REG;
-	return fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(status.st_mode);
+	if (fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? 0 : -1;
+	return S_ISREG(status.st_mode);
 }
 
 static int
@@ -46,7 +50,8 @@ entries_walk(int directory, enum maildir_directory which, entry_visitor visit, v
 			const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
 
 			at += entry->d_reclen;
-			if (is_message(directory, entry))
+			result = is_message(directory, entry);
+			if (result > 0)
 				result = visit(context, which, entry);
 		}
 		if (result != 0)
@@ -130,7 +135,9 @@ compare_entries(const void *x, const void *y, void *list)
 
 /*
  * A file that was renamed while the directories were read may have been met under both names: same
- * base, same inode. The later entry (in cur/) is the newer one.
+ * base, same inode. The later entry (in cur/) is the newer one. But it may also have two names, left
+ * by a rename that a crash cut in two: removing it has to look for both, and no index that holds one
+ * of them may stand for a directory.
  */
 static void
 list_drop_doubles(struct index_list *list)
@@ -141,8 +148,11 @@ list_drop_doubles(struct index_list *list)
 		const struct index_entry *previous = kept > 0 ? &list->grown[kept - 1] : NULL;
 
 		if (previous != NULL && previous->inode == list->grown[i].inode &&
-		    strcmp(index_base(list, previous), index_base(list, &list->grown[i])) == 0)
+		    strcmp(index_base(list, previous), index_base(list, &list->grown[i])) == 0) {
 			kept--;
+			list->grown[i].flags |= INDEX_DOUBLE;
+			list->stamps[MAILDIR_NEW].settled = list->stamps[MAILDIR_CUR].settled = false;
+		}
 		list->grown[kept++] = list->grown[i];
 	}
 	list->count = kept;
@@ -155,10 +165,15 @@ maildir_stamps(int maildir, struct index_stamp stamps[2])
 	struct stat status;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++)
-		index_stamp_make(&stamps[which],
-		    fstatat(maildir, maildir_directory_names[which], &status, 0) == 0 ? &status : NULL,
-		    &now);
+	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++) {
+		int result = fstatat(maildir, maildir_directory_names[which], &status, 0);
+
+		index_stamp_make(&stamps[which], result == 0 ? &status : NULL, &now);
+		if (result != 0 && errno != ENOENT) {
+			stamps[which].inode = UINT64_MAX;
+			stamps[which].settled = false;
+		}
+	}
 }
 
 static bool
@@ -213,28 +228,98 @@ scan_once(int maildir, const struct index_list *known, struct index_list *list,
 	return 0;
 }
 
+static void
+list_sort(struct index_list *list)
+{
+	if (list->count < 2)
+		return;
+	qsort_r(list->grown, list->count, sizeof(*list->grown), compare_entries, list);
+	list_drop_doubles(list);
+}
+
+/* Is the same file in a sorted list, at or behind where the equal ones begin? */
+static bool
+list_holds(const struct index_list *list, size_t at, const struct index_list *other,
+    const struct index_entry *entry)
+{
+	for (; at < list->count && maildir_compare(list, &list->entries[at], other, entry) == 0; at++)
+		if (list->entries[at].inode == entry->inode)
+			return true;
+	return false;
+}
+
+static int
+entry_copy(struct index_list *to, const struct index_list *from, const struct index_entry *entry,
+    unsigned unseen)
+{
+	if (index_append(to, entry, index_base(from, entry), entry->base_size,
+	        index_flags(from, entry), "") != 0)
+		return -1;
+	to->grown[to->count - 1].unseen = (uint16_t)unseen;
+	return 0;
+}
+
+/* Adds to a reading what only the ones before have met; the older list is freed. -1: no memory. */
+static int
+list_merge(struct index_list *older, struct index_list *list)
+{
+	struct index_list merged = { 0 };
+	size_t j = 0;
+	int result = 0;
+
+	memcpy(merged.stamps, list->stamps, sizeof(merged.stamps));
+	for (size_t i = 0; i < older->count && result == 0; i++) {
+		const struct index_entry *entry = &older->entries[i];
+
+		while (j < list->count && result == 0 &&
+		    maildir_compare(list, &list->entries[j], older, entry) < 0)
+			result = entry_copy(&merged, list, &list->entries[j++], 0);
+		if (result == 0 && entry->unseen < UNSEEN_MAX && !list_holds(list, j, older, entry))
+			result = entry_copy(&merged, older, entry, entry->unseen + 1u);
+	}
+	for (; j < list->count && result == 0; j++)
+		result = entry_copy(&merged, list, &list->entries[j], 0);
+	index_free(older);
+	index_free(list);
+	*list = merged;
+	return result;
+}
+
+/*
+ * A rename inside cur/ (a flag was set) can hide a file from a reader of the directory: when cur/
+ * has changed meanwhile, read again. If it changes in every reading, what one of the last few has
+ * met is taken to be there.
+ */
 int
 maildir_scan(int maildir, const struct index_list *known, struct index_list *list,
     struct error *error)
 {
+	struct index_list older = { 0 };
+
 	*list = (struct index_list){ 0 };
-	/*
-	 * A rename inside cur/ (a flag was set) can hide a file from a reader of the directory: when
-	 * cur/ has changed meanwhile, read again. A program that renames without pause gets the last
-	 * reading.
-	 */
 	for (int scans = 0; scans < SCANS_MAX; scans++) {
+		bool is_calm;
+
 		if (scan_once(maildir, known, list, error) != 0) {
 			index_free(list);
+			index_free(&older);
 			return -1;
 		}
-		if (!is_disturbed(maildir, list->stamps))
-			break;
+		is_calm = !is_disturbed(maildir, list->stamps);
+		list_sort(list);
+		if (is_calm) {
+			index_free(&older);
+			return 0;
+		}
+		if (list_merge(&older, list) != 0) {
+			index_free(list);
+			return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
+		}
+		older = *list;
+		*list = (struct index_list){ 0 };
 	}
-	if (list->count > 1) {
-		qsort_r(list->grown, list->count, sizeof(*list->grown), compare_entries, list);
-		list_drop_doubles(list);
-	}
+	*list = older;
+	list->stamps[MAILDIR_NEW].settled = list->stamps[MAILDIR_CUR].settled = false;
 	return 0;
 }
 
@@ -266,7 +351,11 @@ maildir_find(int maildir, const struct index_list *list, const struct index_entr
 	struct finding finding = { .base = index_base(list, entry), .base_size = entry->base_size,
 		.inode = entry->inode };
 
-	for (int scans = 0; scans < SCANS_MAX; scans++) {
+	/*
+	 * "Not there" is what a removal is answered with: it takes a reading that nothing disturbed, or
+	 * so many that chance cannot have hidden it in each.
+	 */
+	for (int scans = 0; scans < FINDS_MAX; scans++) {
 		struct index_stamp before[2];
 
 		maildir_stamps(maildir, before);

@@ -11,7 +11,7 @@ enum maildir_directory { MAILDIR_NEW, MAILDIR_CUR };
 /* "new" and "cur". */
 extern const char *const maildir_directory_names[2];
 
-/* What both directories look like now. Does not fail: what cannot be seen is as if not there. */
+/* What both directories look like now. Does not fail: what cannot be seen is like nothing else. */
 void maildir_stamps(int maildir, struct index_stamp stamps[2]);
 /*
  * Lists both directories of an open Maildir, sorted by time, then name, with no UIDLs but the

@@ -252,6 +252,28 @@ test_a_namesake_is_another_message(void **state)
 	store_close(store);
 }
 
+/* As a crash in the middle of a rename may leave it on a file system without a journal. */
+static void
+test_a_message_with_two_names_is_removed_whole(void **state)
+{
+	const bool marked[] = { true };
+	struct error error;
+	struct store *store;
+	char from[256], to[256];
+
+	(void)state;
+	file_put("new/7.M1P1.mx", "a\n");
+	snprintf(from, sizeof(from), "%s/new/7.M1P1.mx", root);
+	snprintf(to, sizeof(to), "%s/cur/7.M1P1.mx:2,S", root);
+	assert_int_equal(link(from, to), 0);
+	store = open_store();
+	assert_int_equal(store->count, 1);
+	assert_int_equal(store_remove(store, marked, &error), 0);
+	store_close(store);
+	assert_false(file_exists("new/7.M1P1.mx"));
+	assert_false(file_exists("cur/7.M1P1.mx:2,S"));
+}
+
 static void
 test_messages_that_move_are_found_again(void **state)
 {
@@ -472,6 +494,7 @@ main(void)
 		cmocka_unit_test_setup(test_equal_unique_parts_get_different_uidls, setup),
 		cmocka_unit_test_setup(test_same_file_in_new_and_cur_is_one_message, setup),
 		cmocka_unit_test_setup(test_a_namesake_is_another_message, setup),
+		cmocka_unit_test_setup(test_a_message_with_two_names_is_removed_whole, setup),
 		cmocka_unit_test_setup(test_messages_that_move_are_found_again, setup),
 		cmocka_unit_test_setup(test_a_message_that_vanished_is_gone, setup),
 		cmocka_unit_test_setup(test_mail_that_arrives_waits, setup),
