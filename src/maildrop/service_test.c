@@ -436,7 +436,10 @@ sessions_count(void)
 	return row.body.row.number;
 }
 
-/* More rows than a channel keeps: all of them arrive, and the end. */
+/*
+ * More rows than a channel keeps: all of them arrive, and the end; and nobody's session has to wait
+ * until the parent takes them.
+ */
 static void
 test_a_long_report(void **state)
 {
@@ -444,6 +447,7 @@ test_a_long_report(void **state)
 	struct ipc_report report = { .ticket = 5, .kind = IPC_REPORT_SESSIONS };
 	struct ipc_open open = { .user = "anna", .peer = "192.0.2.1:4711" };
 	struct rlimit before, many;
+	struct talker bert;
 	struct error error;
 	int pair[2];
 
@@ -463,15 +467,20 @@ test_a_long_report(void **state)
 		assert_int_equal(channel_send(&t.auth, IPC_OPEN, &open, pair[1], &error), 0);
 		channel_empty(&t.auth);
 	}
-	while (sessions_count() < SESSIONS)
+	bert = log_in("bert", true, open.session, "");
+	hear(&bert, HELLO);
+	while (sessions_count() <= SESSIONS)
 		usleep(10000);
 	assert_int_equal(channel_send(&t.control, IPC_REPORT, &report, -1, &error), 0);
-	for (int i = 0; i < SESSIONS; i++)
+	say(&bert, "NOOP\r\n");
+	hear(&bert, "+OK still here\r\n");
+	for (int i = 0; i <= SESSIONS; i++)
 		assert_int_equal(control_receive().type, IPC_ROW);
 	assert_int_equal(control_receive().type, IPC_REPORT_END);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	close(pair[0]);
 	close(pair[1]);
+	close(bert.socket);
 }
 
 static void
