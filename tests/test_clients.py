@@ -207,12 +207,12 @@ def as_kept(messages, added_header):
 
 
 def as_fetchmail_keeps(messages, user):
-    return as_kept(messages, b"From: FETCHMAIL-DAEMON\r\nTo: nobody@HOST\r\nSubject: Headerless mail "
+    return as_kept(messages, b"From: FETCHMAIL-DAEMON\r\nTo: USER@HOST\r\nSubject: Headerless mail "
                    b"from %s's mailbox on 127.0.0.1\r\n" % user.name.encode())
 
 
 def fetched_by_fetchmail(inbox):
-    return sorted(re.sub(rb"^(From: FETCHMAIL-DAEMON\r\nTo: nobody@).*", rb"\1HOST\r", text)
+    return sorted(re.sub(rb"^(From: FETCHMAIL-DAEMON\r\nTo: ).*@.*", rb"\1USER@HOST\r", text)
                   for text in fetched(inbox))
 
 

@@ -229,8 +229,9 @@ def test_stop_lets_an_update_finish(server, mode):
         for _ in range(count):
             assert client.line().startswith(b"+OK ")
         client.send(b"QUIT\r\n")
-        server.stop()
+        server.process.send_signal(signal.SIGTERM)
         reply = client.rest()
+    server.stop(None)
     # Either the QUIT was not read any more, or all of it was done.
     left = len(anna.stored())
     assert (left, reply[:4]) in [(count, b""), (0, b"+OK ")], (left, reply)

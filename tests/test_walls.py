@@ -47,16 +47,6 @@ def test_every_attempt_fails(probed, program):
             assert outcome not in ("ENOENT", "ECONNREFUSED", "ESRCH"), (attempt, outcome)
 
 
-def test_no_process_holds_what_is_not_its_business(probed):
-    for program in PROGRAMS[:2]:
-        for pid in probed.pids(program):
-            with open("/proc/%d/maps" % pid) as file:
-                maps = file.read()
-            linked = {name for name in ("libssl", "libuv", "libgsasl", "libcrypt.so") if name in maps}
-            assert linked <= ({"libssl", "libuv"} if program == "restante-login" else
-                              {"libgsasl", "libcrypt.so"}), (program, linked)
-
-
 def test_memory_of_the_processes_is_not_dumped(probed):
     for program in PROGRAMS:
         for pid in probed.pids(program):
