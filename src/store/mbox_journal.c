@@ -201,7 +201,11 @@ file_cut(int file, uint64_t size, struct error *error)
 	return file_sync(file, error);
 }
 
-/* Step 1. Where the disk is full it fails here, before anything has happened. */
+/*
+ * Step 1. Where the disk is full it fails here, before anything has happened. Synced before the
+ * header is written: in a file that had only grown half-way, mail that is delivered after a crash
+ * would lie where the header says that the journal is.
+ */
 static int
 file_grow(int file, const struct mbox_journal *journal, struct error *error)
 {

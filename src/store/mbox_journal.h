@@ -38,8 +38,6 @@
 
 #include "base/error.h"
 
-#define MBOX_JOURNAL_SIZE_MIN 512	/* NULs fewer than these are not ours */
-
 struct mbox_journal {
 	uint64_t size;	/* of the file before it; here it begins */
 	uint64_t begin;	/* a */

@@ -1,9 +1,7 @@
 /*
  * Removing: every set of messages, in each of the ways, and every crash.
  *
- * The system calls that change the file go through wrappers here (the linker's --wrap). They can
- * kill the process at the n-th call, which is what kill -9 does, or lose what was not synced, which
- * is what a power failure does: any part of the calls since the last fsync, in any order.
+ * Crashes are made by the tape (mbox_tape.h), which counts the system calls that change the file.
  */
 
 #include <setjmp.h>
@@ -23,151 +21,11 @@
 #include <cmocka.h>
 
 #include "store/mbox_journal.h"
+#include "store/mbox_tape.h"
 #include "store/mbox_world.h"
 
 #define MESSAGE_COUNT 5
 #define FILE_SIZE_MAX 65536
-#define CALLS_MAX     64
-
-ssize_t __real_pwrite64(int file, const void *data, size_t size, off64_t offset);
-int __real_ftruncate64(int file, off64_t size);
-int __real_fallocate64(int file, int mode, off64_t offset, off64_t size);
-int __real_rename(const char *from, const char *to);
-ssize_t __wrap_pwrite64(int file, const void *data, size_t size, off64_t offset);
-int __wrap_ftruncate64(int file, off64_t size);
-int __wrap_fallocate64(int file, int mode, off64_t offset, off64_t size);
-int __wrap_fsync(int file);
-int __wrap_rename(const char *from, const char *to);
-
-/* What a call did to the file: it grew or shrank to size, or data was written at offset. */
-struct call {
-	bool writes;
-	uint64_t offset, size;
-	uint8_t *data;
-};
-
-static struct {
-	unsigned calls, die_at;		/* 0: never */
-	unsigned fail_at;		/* this call fails with ENOSPC */
-	bool record;
-	/* since the last fsync */
-	struct call pending[CALLS_MAX];
-	size_t pending_count;
-	uint8_t *synced;		/* shared: what a power failure leaves for certain */
-	size_t *synced_size;
-	unsigned chance;		/* which of the pending calls reach the disk */
-} tape;
-
-static void
-image_apply(const struct call *call)
-{
-	if (call->writes) {
-		/* Beyond the end of the file on disk nothing can be seen. */
-		for (size_t i = 0; i < call->size; i++)
-			if (call->offset + i < *tape.synced_size)
-				tape.synced[call->offset + i] = call->data[i];
-		return;
-	}
-	if (call->size > *tape.synced_size)
-		memset(tape.synced + *tape.synced_size, 0, call->size - *tape.synced_size);
-	*tape.synced_size = call->size;
-}
-
-static unsigned
-random_next(void)
-{
-	tape.chance = tape.chance * 1103515245 + 12345;
-	return tape.chance >> 16;
-}
-
-/* The machine loses power: some of what was not synced is there, some is not. */
-static void
-die(void)
-{
-	if (tape.record)
-		for (size_t i = 0; i < tape.pending_count; i++)
-			if (random_next() % 2 == 0)
-				image_apply(&tape.pending[i]);
-	kill(getpid(), SIGKILL);
-}
-
-static bool
-call_counted(void)
-{
-	tape.calls++;
-	if (tape.die_at != 0 && tape.calls == tape.die_at)
-		die();
-	if (tape.calls == tape.fail_at)
-		errno = ENOSPC;
-	return tape.calls != tape.fail_at;
-}
-
-static void
-call_record(bool writes, uint64_t offset, uint64_t size, const void *data)
-{
-	struct call *call = &tape.pending[tape.pending_count];
-
-	if (!tape.record)
-		return;
-	assert_true(tape.pending_count < CALLS_MAX);
-	*call = (struct call){ .writes = writes, .offset = offset, .size = size };
-	if (writes) {
-		call->data = malloc(size);
-		memcpy(call->data, data, size);
-	}
-	tape.pending_count++;
-}
-
-/* A write beyond the end is a growth too. */
-ssize_t
-__wrap_pwrite64(int file, const void *data, size_t size, off64_t offset)
-{
-	struct stat status;
-
-	if (!call_counted())
-		return -1;
-	if (fstat(file, &status) == 0 && offset + (off64_t)size > status.st_size)
-		call_record(false, 0, (uint64_t)offset + size, NULL);
-	call_record(true, (uint64_t)offset, size, data);
-	return __real_pwrite64(file, data, size, offset);
-}
-
-int
-__wrap_ftruncate64(int file, off64_t size)
-{
-	if (!call_counted())
-		return -1;
-	call_record(false, 0, (uint64_t)size, NULL);
-	return __real_ftruncate64(file, size);
-}
-
-int
-__wrap_fallocate64(int file, int mode, off64_t offset, off64_t size)
-{
-	if (!call_counted())
-		return -1;
-	call_record(false, 0, (uint64_t)(offset + size), NULL);
-	return __real_fallocate64(file, mode, offset, size);
-}
-
-int
-__wrap_fsync(int file)
-{
-	if (!call_counted())
-		return -1;
-	for (size_t i = 0; i < tape.pending_count && tape.record; i++)
-		image_apply(&tape.pending[i]);
-	tape.pending_count = 0;
-	/* The kernel's disk is not what is tested here. */
-	(void)file;
-	return 0;
-}
-
-int
-__wrap_rename(const char *from, const char *to)
-{
-	return call_counted() ? __real_rename(from, to) : -1;
-}
 
 /* Message i; the sizes differ much, so that what moves overlaps in every way. */
 static size_t
@@ -471,8 +329,8 @@ test_power_failures(void **state)
 			died = power_failure(set, ++die_at);
 			/* The same inode, as after a reboot. */
 			file = open(world_mbox, O_WRONLY | O_CLOEXEC);
-			assert_int_equal(__real_ftruncate64(file, 0), 0);
-			assert_int_equal(__real_pwrite64(file, image, *tape.synced_size, 0), *tape.synced_size);
+			assert_int_equal(ftruncate(file, 0), 0);
+			assert_int_equal(pwrite(file, image, *tape.synced_size, 0), *tape.synced_size);
 			close(file);
 			message_put(mail, MESSAGE_COUNT);
 			if (round % 2 == 0)

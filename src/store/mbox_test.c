@@ -181,6 +181,31 @@ test_what_is_no_mbox(void **state)
 	assert_int_equal(error.kind, ERROR_PERMANENT);
 }
 
+/* What the sandbox must leave reachable. */
+static void
+test_roots(void **state)
+{
+	static const struct {
+		const char *place, *root;
+	} places[] = {
+		{ "mbox:/var/mail/anna", "/var/mail" },
+		{ "mbox:/anna", "/" },
+		{ "mbox:anna", "." },
+		{ "mbox:mail/anna", "mail" },
+		{ "maildir:/home/anna/Maildir", "/home/anna/Maildir" },
+		{ "mbax:/var/mail/anna", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		char root[PLACE_SIZE];
+
+		assert_int_equal(store_root(root, places[i].place), places[i].root != NULL ? 0 : -1);
+		if (places[i].root != NULL)
+			assert_string_equal(root, places[i].root);
+	}
+}
+
 /* What mutt or Dovecot may do to a file changes no UIDL and no size. */
 static void
 test_uidls_outlive_rewriting(void **state)
@@ -434,6 +459,7 @@ main(void)
 		cmocka_unit_test_setup(test_texts, world_begin),
 		cmocka_unit_test_setup(test_long_lines, world_begin),
 		cmocka_unit_test_setup(test_what_is_no_mbox, world_begin),
+		cmocka_unit_test(test_roots),
 		cmocka_unit_test_setup(test_uidls_outlive_rewriting, world_begin),
 		cmocka_unit_test_setup(test_equal_messages_get_different_uidls, world_begin),
 		cmocka_unit_test_setup(test_mail_that_arrives_waits, world_begin),

@@ -28,14 +28,6 @@ store_find(const char *place, const char **path)
 	return NULL;
 }
 
-const char *
-store_path(const char *place)
-{
-	const char *path;
-
-	return store_find(place, &path) != NULL ? path : NULL;
-}
-
 int
 store_root(char root[PLACE_SIZE], const char *place)
 {

@@ -62,8 +62,6 @@ struct store_ops {
 
 /* place: "scheme:rest". An unknown scheme is ERROR_PERMANENT. */
 int store_open(struct store **, const char *place, struct error *);
-/* The path in a place; NULL for an unknown scheme. */
-const char *store_path(const char *place);
 /* The directory that the store must reach, for the sandbox. -1: an unknown scheme. */
 int store_root(char root[PLACE_SIZE], const char *place);
 int store_message(struct store *, size_t index, struct message *, struct error *);
