@@ -31,6 +31,9 @@ test_places(void **state)
 	} cases[] = {
 		{ "anna", "maildir:%h/Maildir", "maildir:/home/anna/Maildir", "/home/anna" },
 		{ "anna", "maildir:%h", "maildir:/home/anna", "/home/anna" },
+		/* The directory of the file: locks and new files are made there. */
+		{ "anna@example.org", "mbox:/var/mail/%n", "mbox:/var/mail/anna", "/var/mail" },
+		{ "anna", "mbox:%h/mbox", "mbox:/home/anna/mbox", "/home/anna" },
 		{ "anna@example.org", "maildir:%h", "maildir:/srv/mail/anna", "/srv/mail" },
 		{ "wide1", "maildir:%h/m", "maildir:/a/wide1/m", "/a/wide1" },
 		{ "wide2", "maildir:%h/m", "maildir:/b/wide2/m", "/b/wide2" },

@@ -59,13 +59,13 @@ failure(const struct error *error)
 static int
 serve_by_hand(const char *place)
 {
-	const char *directory = store_path(place);
+	char directory[PLACE_SIZE];
 	struct config *config = calloc(1, sizeof(*config));
 	struct rules *rules;
 	struct error error;
 	int result;
 
-	if (directory == NULL) {
+	if (store_root(directory, place) != 0) {
 		fprintf(stderr, "restante-maildrop: no store for the place %s\n", place);
 		free(config);
 		return EX_USAGE;

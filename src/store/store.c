@@ -2,12 +2,15 @@
 
 #include "store/store.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "store/maildir.h"
+#include "store/mbox.h"
 
 static const struct store_ops *const stores[] = {
 	&maildir_ops,
+	&mbox_ops,
 };
 
 /* Finds the row of a place; *path is what stands behind its scheme. */
@@ -25,12 +28,22 @@ store_find(const char *place, const char **path)
 	return NULL;
 }
 
-const char *
-store_path(const char *place)
+int
+store_root(char root[PLACE_SIZE], const char *place)
 {
-	const char *path;
+	const char *path, *slash;
+	const struct store_ops *ops = store_find(place, &path);
 
-	return store_find(place, &path) != NULL ? path : NULL;
+	if (ops == NULL)
+		return -1;
+	slash = strrchr(path, '/');
+	if (!ops->is_file)
+		snprintf(root, PLACE_SIZE, "%s", path);
+	else if (slash == NULL)
+		snprintf(root, PLACE_SIZE, ".");
+	else
+		snprintf(root, PLACE_SIZE, "%.*s", (int)(slash > path ? slash - path : 1), path);
+	return 0;
 }
 
 int

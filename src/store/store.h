@@ -40,6 +40,7 @@ struct store {
 
 struct store_ops {
 	const char *scheme;	/* "maildir" in "maildir:/home/anna/Maildir" */
+	bool is_file;		/* the path is one file; what lies beside it is needed too */
 	/* path: the place without its scheme. ERROR_BUSY: another session has it open. */
 	int (*open)(struct store **, const char *path, struct error *);
 	/* index < count. -1: what the store remembers of it is damaged; end the session. */
@@ -61,8 +62,8 @@ struct store_ops {
 
 /* place: "scheme:rest". An unknown scheme is ERROR_PERMANENT. */
 int store_open(struct store **, const char *place, struct error *);
-/* The path in a place, for the sandbox; NULL for an unknown scheme. */
-const char *store_path(const char *place);
+/* The directory that the store must reach, for the sandbox. -1: an unknown scheme. */
+int store_root(char root[PLACE_SIZE], const char *place);
 int store_message(struct store *, size_t index, struct message *, struct error *);
 ssize_t store_read(struct store *, size_t index, uint64_t offset, void *buffer, size_t size,
     struct error *);

@@ -1,0 +1,301 @@
+/* An mbox as a store: see mbox.h for what is promised. */
+
+#include "store/mbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/mbox_file.h"
+#include "store/mbox_index.h"
+#include "store/mbox_remove.h"
+#include "store/mbox_scan.h"
+
+#define SETTLE_TRIES 8
+#define READ_TRIES   8
+
+static struct mbox *
+mbox_of(struct store *store)
+{
+	return (struct mbox *)store;
+}
+
+/* Copies all but the last message, which mail that was appended may have made longer. */
+static int
+beginning_copy(struct mbox_list *list, const struct mbox_list *known)
+{
+	for (size_t i = 0; i + 1 < known->count; i++)
+		if (!mbox_entry_is_sound(known, i) || mbox_list_append(list, &known->entries[i]) != 0)
+			return -1;
+	return 0;
+}
+
+/* 0: the list has grown by what was appended. -1: read all anew. */
+static int
+list_extend(struct mbox *m, const struct mbox_list *known)
+{
+	struct mbox_list list = { 0 };
+	struct error error;
+	uint64_t from;
+
+	if (known->count == 0 || !mbox_entry_is_sound(known, known->count - 1))
+		return -1;
+	from = known->entries[known->count - 1].from;
+	mbox_file_stamp(m, &list.stamp);
+	if (beginning_copy(&list, known) != 0 || from > list.stamp.size ||
+	    mbox_scan(m->file, from, list.stamp.size, &list, &error) != 0 ||
+	    list.count < known->count || list.entries[known->count - 1].from != from ||
+	    mbox_list_complete(&list) != 0) {
+		mbox_list_free(&list);
+		return -1;
+	}
+	list.seen_from = known->count - 1;
+	m->list = list;
+	return 0;
+}
+
+static int
+list_make(struct mbox *m, struct error *error)
+{
+	struct mbox_list known = { 0 };
+	struct mbox_stamp now;
+	struct error problem;
+	int result = -1;
+
+	mbox_file_stamp(m, &now);
+	switch (mbox_index_read(&known, m->path, m->file, &now, &problem)) {
+	case MBOX_INDEX_WHOLE:
+		m->list = known;
+		return 0;
+	case MBOX_INDEX_BEGINNING:
+		result = list_extend(m, &known);
+		mbox_list_free(&known);
+		break;
+	case MBOX_INDEX_NONE:
+		if (problem.text[0] != '\0')
+			LOG(LOG_LEVEL_WARNING, "index-ignored", LOG_REASON(&problem));
+		break;
+	}
+	m->news = true;
+	return result == 0 ? 0 : mbox_read_anew(m, &m->list, error);
+}
+
+static int
+list_make_locked(struct mbox *m, struct error *error)
+{
+	struct mbox_lock lock;
+	int result;
+
+	if (mbox_file_lock(m, &lock, MBOX_LOCK_READ, error) != 0)
+		return -1;
+	result = list_make(m, error);
+	mbox_lock_drop(&lock);
+	return result;
+}
+
+/* What an interrupted removal left is finished, or undone, before anything is handed out. */
+static int
+journal_settle(struct mbox *m, struct error *error)
+{
+	struct mbox_lock lock;
+	int result = 0;
+
+	if (mbox_file_lock(m, &lock, MBOX_LOCK_WRITE, error) != 0)
+		return -1;
+	mbox_list_free(&m->list);
+	for (int tries = 0; tries < SETTLE_TRIES; tries++) {
+		result = mbox_read_anew(m, &m->list, error);
+		if (result != 0 || m->list.journal.end == 0)
+			break;
+		LOG(LOG_LEVEL_WARNING, "removal-settled", LOG_TEXT("mbox", m->path),
+		    LOG_TEXT("how", m->list.journal.certain ? "finished" : "undone"));
+		result = mbox_journal_settle(m->file, &m->list.journal, error);
+		mbox_list_free(&m->list);
+		if (result != 0)
+			break;
+		if (tries == SETTLE_TRIES - 1)
+			result = error_set(error, ERROR_TEMPORARY, "the mbox has too many journals");
+	}
+	mbox_lock_drop(&lock);
+	return result;
+}
+
+/* The session is over but for its answer: let the next one in. */
+static void
+mbox_release(struct store *store)
+{
+	struct mbox *m = mbox_of(store);
+
+	if (m->file >= 0)
+		flock(m->file, LOCK_UN);
+}
+
+/* What was learnt is written down. It is a cache: a failure is only logged. */
+static void
+list_remember(struct mbox *m, const struct mbox_list *list)
+{
+	struct error error;
+
+	if (mbox_index_write(list, m->path, &error) != 0)
+		LOG(LOG_LEVEL_WARNING, "index-not-written", LOG_REASON(&error));
+}
+
+static void
+mbox_close(struct store *store)
+{
+	struct mbox *m = mbox_of(store);
+
+	mbox_release(store);
+	if (m->left.stamp.file.inode != 0)
+		list_remember(m, &m->left);
+	else if (m->news && m->file >= 0 && m->map == NULL)
+		list_remember(m, &m->list);
+	if (m->file >= 0)
+		close(m->file);
+	mbox_list_free(&m->list);
+	mbox_list_free(&m->moved);
+	mbox_list_free(&m->left);
+	free(m->map);
+	free(m->path);
+	free(m);
+}
+
+static int
+mbox_load(struct mbox *m, struct error *error)
+{
+	if (m->path[0] == '\0' || m->path[strlen(m->path) - 1] == '/')
+		return error_set(error, ERROR_PERMANENT, "the place names no file");
+	if (mbox_file_open(m, error) != 0)
+		return -1;
+	if (m->file < 0)
+		return 0;
+	if (list_make_locked(m, error) != 0)
+		return -1;
+	return m->list.journal.end != 0 ? journal_settle(m, error) : 0;
+}
+
+static int
+mbox_open(struct store **store, const char *path, struct error *error)
+{
+	struct mbox *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return error_set(error, ERROR_TEMPORARY, "no memory for a maildrop");
+	m->store.ops = &mbox_ops;
+	m->file = -1;
+	m->current_index = SIZE_MAX;
+	m->path = strdup(path);
+	if (m->path == NULL || mbox_load(m, error) != 0) {
+		if (m->path == NULL)
+			error_set(error, ERROR_TEMPORARY, "no memory for a maildrop");
+		m->news = false;
+		mbox_close(&m->store);
+		return -1;
+	}
+	m->store.count = m->list.count;
+	m->store.octets = m->list.octets;
+	*store = &m->store;
+	return 0;
+}
+
+/* The index was damaged behind its header: do without it next time. */
+static int
+list_damaged(const struct mbox *m, struct error *error)
+{
+	mbox_index_drop(m->path);
+	return error_set(error, ERROR_TEMPORARY, "the index is damaged");
+}
+
+static int
+mbox_message(struct store *store, size_t index, struct message *message, struct error *error)
+{
+	struct mbox *m = mbox_of(store);
+	const struct mbox_entry *entry = &m->list.entries[index];
+
+	if (!mbox_entry_is_sound(&m->list, index))
+		return list_damaged(m, error);
+	message->size = entry->wire_size;
+	message->uidl = entry->uidl;
+	message->uidl_size = entry->uidl_size;
+	return 0;
+}
+
+/* Was the message seen when the file looked as it did when the list was made? */
+static void
+current_from_list(struct mbox *m, size_t index)
+{
+	if (m->current_index == index || !m->list.stamp.file.settled || index < m->list.seen_from)
+		return;
+	m->current = m->list.entries[index];
+	m->current_index = index;
+	m->current_stamp = m->list.stamp;
+	m->cursor = (struct mbox_cursor){ 0 };
+}
+
+static ssize_t
+read_locked(struct mbox *m, size_t index, uint64_t offset, void *buffer, size_t size,
+    struct error *error)
+{
+	struct mbox_lock lock;
+	ssize_t n = -1;
+
+	if (mbox_file_lock(m, &lock, MBOX_LOCK_READ, error) != 0)
+		return -1;
+	if (mbox_find(m, index, error) == 0)
+		n = mbox_text_read(m->file, &m->current, &m->cursor, offset, buffer, size, error);
+	mbox_lock_drop(&lock);
+	return n;
+}
+
+static ssize_t
+mbox_read(struct store *store, size_t index, uint64_t offset, void *buffer, size_t size,
+    struct error *error)
+{
+	struct mbox *m = mbox_of(store);
+
+	if (!mbox_entry_is_sound(&m->list, index))
+		return list_damaged(m, error);
+	current_from_list(m, index);
+	if (m->current_index == index && m->current_stamp.file.settled) {
+		struct mbox_stamp now;
+		ssize_t n = mbox_text_read(m->file, &m->current, &m->cursor, offset, buffer, size, error);
+
+		/* Looked at afterwards: what was read is of the file as it looked before. */
+		mbox_file_stamp(m, &now);
+		if (mbox_stamp_same(&m->current_stamp, &now))
+			return n;
+	}
+	return read_locked(m, index, offset, buffer, size, error);
+}
+
+/* Sizes are counted from the text itself; another one means another text, which is never sent. */
+static void
+mbox_sent(struct store *store, size_t index, uint64_t size)
+{
+	struct mbox *m = mbox_of(store);
+
+	if (m->list.entries[index].wire_size != size)
+		LOG(LOG_LEVEL_WARNING, "size-differs", LOG_NUMBER("message", index + 1),
+		    LOG_NUMBER("told", m->list.entries[index].wire_size), LOG_NUMBER("sent", size));
+}
+
+static int
+mbox_remove(struct store *store, const bool marked[], struct error *error)
+{
+	return mbox_remove_marked(mbox_of(store), marked, error);
+}
+
+const struct store_ops mbox_ops = {
+	.scheme = "mbox",
+	.is_file = true,
+	.open = mbox_open,
+	.message = mbox_message,
+	.read = mbox_read,
+	.sent = mbox_sent,
+	.remove = mbox_remove,
+	.release = mbox_release,
+	.close = mbox_close,
+};

@@ -1,0 +1,28 @@
+/*
+ * The index of an mbox: a cache beside it (".NAME.restante-index"), in a directory where files can
+ * be made; elsewhere there is none, and each session reads the mbox once. Written to a temporary
+ * file and renamed, never synced, never trusted when damaged: the header has a checksum and so has
+ * each entry, which is checked when it is used.
+ */
+#pragma once
+
+#include "store/mbox_list.h"
+
+enum mbox_index_use {
+	MBOX_INDEX_NONE,
+	MBOX_INDEX_WHOLE,	/* the file has not changed */
+	MBOX_INDEX_BEGINNING,	/* it has grown; what was there ends as it did */
+};
+
+/*
+ * Reads the index for the mbox, which looks like the stamp now. Anything but NONE: *list is set.
+ * problem is not empty where there is an index that cannot be used because it is damaged.
+ */
+enum mbox_index_use mbox_index_read(struct mbox_list *, const char *path, int file,
+    const struct mbox_stamp *now, struct error *problem);
+bool mbox_entry_is_sound(const struct mbox_list *, size_t index);
+int mbox_index_write(const struct mbox_list *, const char *path, struct error *);
+void mbox_index_drop(const char *path);
+/* path's directory, "/", prefix, its name, suffix. False: too long. */
+bool mbox_path_beside(char *out, size_t size, const char *path, const char *prefix,
+    const char *suffix);
