@@ -147,7 +147,7 @@ def test_maildrop_by_hand_without_quit(by_hand):
 
 
 def test_maildrop_by_hand_of_a_place_that_is_none(server):
-    for place in ("mbox:/tmp/x", "nonsense", "", "maildir:"):
+    for place in ("nowhere:/tmp/x", "nonsense", "", "maildir:"):
         told = run(server.programs + "/restante-maildrop", place, input=b"QUIT\r\n")
         assert told.returncode != 0 and b"+OK" not in told.stdout
 
