@@ -83,6 +83,9 @@ def shared(workshop, certificates):
     server = make()
     for number in range(200):
         server.add_user("user%d" % number)
+    # Some of those tests log in with wrong passwords, all from one address: no limit, no delay.
+    server.options["auth_failures_max"] = 1000
+    server.options["auth_failure_delay_milliseconds"] = 0
     server.start()
     server.unused = iter(server.users.values())
     yield server
