@@ -41,7 +41,7 @@ message_send(struct session *s, size_t index, uint64_t body_lines, ssize_t n)
 	}
 	octets = wire_end(&wire, s->out);
 	if (body_lines == UINT64_MAX && !s->out->failed)
-		store_sent(s->store, index, octets);
+		store_sent(s->store, index, octets, wire_was_stored_so(&wire));
 }
 
 /* Reads the first piece before +OK is said: a message that has vanished can still be refused. */

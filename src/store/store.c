@@ -76,10 +76,16 @@ store_remove(struct store *store, const bool marked[], struct error *error)
 	return store->ops->remove(store, marked, error);
 }
 
-void
-store_sent(struct store *store, size_t index, uint64_t size)
+int
+store_file(struct store *store, size_t index)
 {
-	store->ops->sent(store, index, size);
+	return store->ops->file != NULL ? store->ops->file(store, index) : -1;
+}
+
+void
+store_sent(struct store *store, size_t index, uint64_t size, bool in_wire_form)
+{
+	store->ops->sent(store, index, size, in_wire_form);
 }
 
 void
