@@ -10,10 +10,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "mail/wire.h"
 #include "pop3/reply.h"
+
+/*
+ * What is smaller is copied into one answer with its +OK and its dot: a system call costs more than
+ * the copying (measured: even between 12 and 25 KiB).
+ */
+#define SEND_FILE_MIN (16 * 1024)
 
 /* Sends what was read first, then the rest of the message. */
 static void
@@ -68,17 +75,50 @@ message_accessed(struct session *s, size_t index)
 }
 
 static void
+retr_by_reading(struct session *s, size_t index, uint64_t size)
+{
+	ssize_t n;
+
+	if (!message_first(s, index, &n))
+		return;
+	message_accessed(s, index);
+	reply_ok(s->out, "%" PRIu64 " octets", size);
+	message_send(s, index, UINT64_MAX, n);
+}
+
+/* The kernel sends it from the file. What was told of the size is true: store_file() has looked. */
+static void
+retr_by_file(struct session *s, size_t index, uint64_t size, int file)
+{
+	message_accessed(s, index);
+	reply_ok(s->out, "%" PRIu64 " octets", size);
+	if (s->send_file(s->context, file, size) == 0) {
+		writer_put(s->out, ".\r\n", 3);
+	} else if (!s->out->failed) {
+		/* No final dot, as above. */
+		LOG(LOG_LEVEL_ERROR, "read-failed", LOG_SESSION(s->id),
+		    LOG_NUMBER("message", index + 1), LOG_TEXT("reason", "the file ended early"));
+		session_abort(s, SESSION_READ_FAILED);
+	}
+}
+
+static void
 cmd_retr(struct session *s, const struct request *request, size_t index)
 {
 	struct message message;
-	ssize_t n;
+	int file = -1;
 
 	(void)request;
-	if (session_message(s, index, &message) != 0 || !message_first(s, index, &n))
+	if (session_message(s, index, &message) != 0)
 		return;
-	message_accessed(s, index);
-	reply_ok(s->out, "%" PRIu64 " octets", message.size);
-	message_send(s, index, UINT64_MAX, n);
+	if (s->send_file != NULL && message.size >= SEND_FILE_MIN)
+		file = store_file(s->store, index);
+	if (file >= 0) {
+		retr_by_file(s, index, message.size, file);
+		close(file);
+	} else {
+		retr_by_reading(s, index, message.size);
+	}
 	if (s->state == SESSION_TRANSACTION && !s->out->failed)
 		atomic_fetch_add(&s->retrieved_count, 1);
 }

@@ -61,12 +61,17 @@ struct session {
 	struct scratch *scratch;
 	/* Makes the client wait after a bad command. */
 	void (*pause)(void *context, uint64_t milliseconds);
+	/*
+	 * Sends what out holds, then size octets of a file from its start. -1: not all of it; either
+	 * out has failed, or the file could not be read to there. NULL: files cannot be sent here.
+	 */
+	int (*send_file)(void *context, int file, uint64_t size);
 	void *context;
 };
 
 /*
  * Writes the answer to the login, now that the store is open: +OK. Takes the store over. Fill
- * rules, capabilities, id, out, pause and context before.
+ * rules, capabilities, id, out, pause, send_file and context before.
  */
 void session_begin(struct session *, struct store *);
 /* The same where it could not be opened: -ERR, [IN-USE] for ERROR_BUSY. The session is over. */
