@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "mail/wire.h"
 #include "pop3/reply.h"
 
@@ -179,19 +180,37 @@ cmd_stat(struct session *s, const struct request *request, size_t index)
 	reply_ok(s->out, "%zu %" PRIu64, s->message_count - s->deleted_count, s->octets);
 }
 
-typedef void (*message_line)(struct writer *, size_t number, const struct message *);
+/* Writes what is told of a message behind its number. */
+typedef void (*message_line)(struct writer *, const struct message *);
+
+static void
+number_write(struct writer *w, uint64_t number, const char *end)
+{
+	char text[NUMBER_DIGITS_MAX];
+
+	writer_put(w, text, (size_t)(number_put(text, number) - text));
+	writer_text(w, end);
+}
+
+/* The answer about a large maildrop is many of them: no printf() here. */
+static void
+line_put(struct writer *w, size_t number, const struct message *message, message_line what)
+{
+	number_write(w, number, " ");
+	what(w, message);
+}
 
 /* One line behind +OK, or a line for each message that is not deleted. */
 static void
 listing(struct session *s, const struct request *request, size_t index, const char *title,
-    message_line line)
+    message_line what)
 {
 	struct message message;
 
 	if (!request->all) {
 		if (session_message(s, index, &message) == 0) {
 			writer_text(s->out, "+OK ");
-			line(s->out, index + 1, &message);
+			line_put(s->out, index + 1, &message, what);
 		}
 		return;
 	}
@@ -201,33 +220,34 @@ listing(struct session *s, const struct request *request, size_t index, const ch
 			continue;
 		if (session_message(s, i, &message) != 0)
 			return;
-		line(s->out, i + 1, &message);
+		line_put(s->out, i + 1, &message, what);
 	}
 	writer_text(s->out, ".\r\n");
 }
 
 static void
-size_line(struct writer *w, size_t number, const struct message *message)
+size_put(struct writer *w, const struct message *message)
 {
-	writer_printf(w, "%zu %" PRIu64 "\r\n", number, message->size);
+	number_write(w, message->size, "\r\n");
 }
 
 static void
 cmd_list(struct session *s, const struct request *request, size_t index)
 {
-	listing(s, request, index, "sizes follow", size_line);
+	listing(s, request, index, "sizes follow", size_put);
 }
 
 static void
-uidl_line(struct writer *w, size_t number, const struct message *message)
+uidl_put(struct writer *w, const struct message *message)
 {
-	writer_printf(w, "%zu %.*s\r\n", number, (int)message->uidl_size, message->uidl);
+	writer_put(w, message->uidl, message->uidl_size);
+	writer_put(w, "\r\n", 2);
 }
 
 static void
 cmd_uidl(struct session *s, const struct request *request, size_t index)
 {
-	listing(s, request, index, "identifiers follow", uidl_line);
+	listing(s, request, index, "identifiers follow", uidl_put);
 }
 
 /* RFC 1460, section 4. */
