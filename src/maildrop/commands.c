@@ -112,6 +112,7 @@ cmd_retr(struct session *s, const struct request *request, size_t index)
 	(void)request;
 	if (session_message(s, index, &message) != 0)
 		return;
+	session_look_ahead(s);
 	if (s->send_file != NULL && message.size >= SEND_FILE_MIN)
 		file = store_file(s->store, index);
 	if (file >= 0) {

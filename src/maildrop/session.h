@@ -59,6 +59,9 @@ struct session {
 	/* While session_open() or session_input() run: */
 	struct writer *out;
 	struct scratch *scratch;
+	const char *rest, *rest_end;	/* the input behind the line that runs */
+	const char *looked;		/* how much of it has been looked at for what comes */
+	size_t ahead_count;		/* messages that the store was told of, still to be read */
 	/* Makes the client wait after a bad command. */
 	void (*pause)(void *context, uint64_t milliseconds);
 	/*
@@ -86,6 +89,8 @@ void session_abort(struct session *, enum session_end);
 /* Closes the store (the lock goes) and frees what the session holds. */
 void session_close(struct session *);
 
+/* A message is about to be read: tells the store which ones the next lines of the input ask for. */
+void session_look_ahead(struct session *);
 bool session_is_deleted(const struct session *, size_t index);
 /* store_message(); on failure the session is over. */
 int session_message(struct session *, size_t index, struct message *);

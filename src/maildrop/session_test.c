@@ -422,6 +422,85 @@ test_messages_that_leave_as_files(void **state)
 		run_file_talk(&file_talks[i], large);
 }
 
+/* What the store is told to fetch when these octets come at once: message numbers, as they come. */
+static void
+test_what_is_read_ahead(void **state)
+{
+	static const char *const mail[] = { "a\n", "b\n", "c\n", "d\n", "e\n", "f\n", "g\n", NULL };
+	static const struct {
+		const char *client, *ahead;
+	} cases[] = {
+		{ "RETR 1\r\n", "" },
+		{ "RETR 1\r\nRETR 2", "" },			/* there may be a 0 behind it */
+		{ "RETR 1\r\nretr  2\n", "2" },
+		{ "RETR 1\r\nNOOP\r\nRETR 2\r\n", "" },
+		{ "RETR 1\r\nRETR 2\r\nNOOP\r\nRETR 3\r\nRETR 4\r\n", "24" },
+		{ "DELE 2\r\nRETR 1\r\nRETR 2\r\nRETR 3\r\n", "" },
+		{ "RETR 1\r\nRETR 8\r\nRETR 0\r\nRETR x\r\n", "" },
+		{ "RETR 1\r\nTOP 2 0\r\n", "" },
+		{ "STAT\r\nRETR 5\r\nRETR 5\r\nRETR 1\r\n", "51" },
+		{ "RETR 1\r\nRETR 2\r\nRETR 3\r\nRETR 4\r\nRETR 5\r\nRETR 6\r\nRETR 7\r\n", "234567" },
+		{ "RETR 9\r\nRETR 2\r\nRETR 3\r\n", "3" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct record record = { .used = 0 };
+		struct memory_store store;
+		struct session s;
+		struct writer w;
+		char ahead[16] = "";
+
+		memory_store_init(&store, mail);
+		fake_begin(&s, &w, &record, &store.store);
+		fake_say(&s, cases[i].client, 400);
+		assert_true(store.ahead_count < sizeof(ahead));
+		for (size_t j = 0; j < store.ahead_count; j++)
+			ahead[j] = (char)('1' + store.ahead[j]);
+		assert_string_equal(ahead, cases[i].ahead);
+		assert_int_equal(s.ahead_count, 0);
+		session_close(&s);
+	}
+}
+
+/* It is answered with -ERR, so it must not be fetched. */
+static void
+test_a_line_with_nul_is_not_read_ahead(void **state)
+{
+	char lines[] = "RETR 1\nRETR 2\0\nNOOP\n";
+	struct record record = { .used = 0 };
+	struct memory_store store;
+	struct session s;
+	struct writer w;
+
+	(void)state;
+	memory_store_init(&store, two);
+	fake_begin(&s, &w, &record, &store.store);
+	assert_int_equal(session_input(&s, lines, sizeof(lines) - 1), sizeof(lines) - 1);
+	assert_int_equal(store.ahead_count, 0);
+	session_close(&s);
+}
+
+/* No more at once than the store is told: with seven waiting, four are on their way. */
+static void
+test_not_too_much_is_read_ahead(void **state)
+{
+	static const char *const mail[] = { "a\n", "b\n", "c\n", "d\n", "e\n", "f\n", "g\n", NULL };
+	struct record record = { .used = 0 };
+	struct memory_store store;
+	struct session s;
+	struct writer w;
+
+	(void)state;
+	memory_store_init(&store, mail);
+	store.fail_at = 2;	/* the end of the first message: the session is over */
+	fake_begin(&s, &w, &record, &store.store);
+	fake_say(&s, "RETR 1\nRETR 2\nRETR 3\nRETR 4\nRETR 5\nRETR 6\nRETR 7\n", 400);
+	assert_int_equal(s.end, SESSION_READ_FAILED);
+	assert_int_equal(store.ahead_count, STORE_AHEAD_MAX);
+	session_close(&s);
+}
+
 /* Sums are 64 bits: two messages of 2^63 - 1 octets. */
 static void
 test_large_sums(void **state)
@@ -453,6 +532,9 @@ main(void)
 		cmocka_unit_test(test_bad_commands_are_answered_ever_more_slowly),
 		cmocka_unit_test(test_without_last_there_is_no_last),
 		cmocka_unit_test(test_messages_that_leave_as_files),
+		cmocka_unit_test(test_what_is_read_ahead),
+		cmocka_unit_test(test_a_line_with_nul_is_not_read_ahead),
+		cmocka_unit_test(test_not_too_much_is_read_ahead),
 		cmocka_unit_test(test_large_sums),
 	};
 

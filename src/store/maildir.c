@@ -15,15 +15,14 @@
 #include "store/index.h"
 #include "store/maildir_file.h"
 #include "store/maildir_name.h"
+#include "store/maildir_reader.h"
 #include "store/maildir_scan.h"
 
 struct maildir {
 	struct store store;	/* first: the two share their address */
 	int directory;		/* the Maildir itself; holds the lock. -1: it does not exist */
-	int open_file;		/* the message that was read last, or -1 */
-	size_t open_index;
-	uint16_t open_stamp;	/* 0: it was not looked at */
 	struct index_list list;
+	struct maildir_reader reader;
 	bool news;		/* the list holds what the index file does not */
 	bool *removed;		/* by index; NULL: none */
 	struct lesson *lessons;	/* by index; NULL: none */
@@ -236,7 +235,8 @@ list_correct(const struct maildir *m, struct index_list *corrected)
 		if (m->lessons[i].flags == 0)
 			continue;
 		corrected->grown[i].wire_size = m->lessons[i].size;
-		corrected->grown[i].flags = m->lessons[i].flags;
+		corrected->grown[i].flags &= (uint8_t)~INDEX_WIRE_FORM;
+		corrected->grown[i].flags |= m->lessons[i].flags;
 		corrected->grown[i].stamp = m->lessons[i].stamp;
 	}
 	return 0;
@@ -283,8 +283,7 @@ maildir_close(struct store *store)
 {
 	struct maildir *m = maildir_of(store);
 
-	if (m->open_file >= 0)
-		close(m->open_file);
+	maildir_reader_end(&m->reader);
 	if (has_news(m)) {
 		flock(m->directory, LOCK_UN);
 		list_remember(m);
@@ -305,7 +304,8 @@ maildir_open(struct store **store, const char *path, struct error *error)
 	if (m == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for a maildrop");
 	m->store.ops = &maildir_ops;
-	m->directory = m->open_file = -1;
+	m->directory = -1;
+	maildir_reader_begin(&m->reader, &m->directory, &m->list);
 	if (directory_open(m, path, error) != 0 || (m->directory >= 0 && list_make(m, error) != 0)) {
 		maildir_close(&m->store);
 		return -1;
@@ -349,35 +349,6 @@ maildir_message(struct store *store, size_t index, struct message *message, stru
 	return 0;
 }
 
-/* Opens the message for reading, unless it is open. */
-static int
-open_file_change(struct maildir *m, size_t index, struct error *error)
-{
-	const struct index_entry *entry = &m->list.entries[index];
-	struct stat status;
-	int file;
-
-	if (m->open_file >= 0 && m->open_index == index)
-		return 0;
-	if (!index_entry_sound(&m->list, index))
-		return list_damaged(m, error);
-	file = maildir_file_open(m->directory, &m->list, entry, error);
-	if (file < 0 && error->kind == ERROR_GONE)
-		list_doubt(m);
-	if (file < 0)
-		return -1;
-	if (m->open_file >= 0)
-		close(m->open_file);
-	m->open_file = file;
-	m->open_index = index;
-	m->open_stamp = 0;
-	/* A message that was counted and is not in wire form has nothing more to teach. */
-	if ((entry->flags & (INDEX_COUNTED | INDEX_WIRE_FORM)) != INDEX_COUNTED &&
-	    fstat(file, &status) == 0)
-		m->open_stamp = maildir_file_stamp(&status);
-	return 0;
-}
-
 static ssize_t
 maildir_read(struct store *store, size_t index, uint64_t offset, void *buffer, size_t size,
     struct error *error)
@@ -385,37 +356,29 @@ maildir_read(struct store *store, size_t index, uint64_t offset, void *buffer, s
 	struct maildir *m = maildir_of(store);
 	ssize_t n;
 
-	if (open_file_change(m, index, error) != 0)
-		return -1;
-	n = maildir_file_read(m->open_file, buffer, size, offset, error);
-	/* A session that waits for its next command should not keep a file open. */
-	if (n <= 0) {
-		close(m->open_file);
-		m->open_file = -1;
-	}
+	if (!index_entry_sound(&m->list, index))
+		return list_damaged(m, error);
+	n = maildir_reader_read(&m->reader, index, offset, buffer, size, error);
+	if (n < 0 && error->kind == ERROR_GONE)
+		list_doubt(m);
 	return n;
 }
 
-/* Only of a file that is as it was when it was found to be in wire form. */
 static int
 maildir_message_file(struct store *store, size_t index)
 {
 	struct maildir *m = maildir_of(store);
-	const struct index_entry *entry = &m->list.entries[index];
-	struct error error;
-	struct stat status;
-	int file;
 
-	if (!index_entry_sound(&m->list, index) || (entry->flags & INDEX_WIRE_FORM) == 0)
-		return -1;
-	file = maildir_file_open(m->directory, &m->list, entry, &error);
-	if (file < 0)
-		return -1;
-	if (fstat(file, &status) == 0 && (uint64_t)status.st_size == entry->wire_size &&
-	    maildir_file_stamp(&status) == entry->stamp)
-		return file;
-	close(file);
-	return -1;
+	return index_entry_sound(&m->list, index) ? maildir_reader_file(&m->reader, index) : -1;
+}
+
+static void
+maildir_ahead(struct store *store, size_t index)
+{
+	struct maildir *m = maildir_of(store);
+
+	if (index_entry_sound(&m->list, index))
+		maildir_reader_ahead(&m->reader, index);
 }
 
 /*
@@ -429,16 +392,16 @@ maildir_sent(struct store *store, size_t index, uint64_t size, bool in_wire_form
 	const struct index_entry *entry = &m->list.entries[index];
 	struct lesson lesson = { .size = size, .flags = INDEX_SIZED | INDEX_COUNTED };
 
-	if (in_wire_form && m->open_index == index && m->open_stamp != 0) {
+	if (in_wire_form)
+		lesson.stamp = maildir_reader_stamp(&m->reader, index);
+	if (lesson.stamp != 0)
 		lesson.flags |= INDEX_WIRE_FORM;
-		lesson.stamp = m->open_stamp;
-	}
 	if (entry->wire_size != size)
 		LOG(LOG_LEVEL_WARNING, "size-corrected",
 		    LOG_TEXT("message", index_base(&m->list, entry)),
 		    LOG_NUMBER("told", entry->wire_size), LOG_NUMBER("counted", size));
 	else if ((lesson.flags & INDEX_WIRE_FORM) == 0 ||
-	    (entry->flags == lesson.flags && entry->stamp == lesson.stamp))
+	    ((entry->flags & INDEX_WIRE_FORM) != 0 && entry->stamp == lesson.stamp))
 		return;		/* nothing new */
 	if (m->lessons == NULL)
 		m->lessons = calloc(m->list.count, sizeof(*m->lessons));
@@ -505,6 +468,7 @@ const struct store_ops maildir_ops = {
 	.message = maildir_message,
 	.read = maildir_read,
 	.file = maildir_message_file,
+	.ahead = maildir_ahead,
 	.sent = maildir_sent,
 	.remove = maildir_remove,
 	.release = maildir_release,

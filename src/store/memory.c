@@ -65,6 +65,15 @@ memory_sent(struct store *store, size_t index, uint64_t size, bool in_wire_form)
 	m->sent_in_wire_form[index] = in_wire_form;
 }
 
+static void
+memory_ahead(struct store *store, size_t index)
+{
+	struct memory_store *m = (struct memory_store *)store;
+
+	if (m->ahead_count < sizeof(m->ahead) / sizeof(m->ahead[0]))
+		m->ahead[m->ahead_count++] = index;
+}
+
 static int
 memory_file(struct store *store, size_t index)
 {
@@ -98,6 +107,7 @@ static const struct store_ops memory_ops = {
 	.scheme = "memory",
 	.message = memory_message,
 	.read = memory_read,
+	.ahead = memory_ahead,
 	.file = memory_file,
 	.sent = memory_sent,
 	.remove = memory_remove,

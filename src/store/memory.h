@@ -23,6 +23,8 @@ struct memory_store {
 	bool sent_in_wire_form[MEMORY_MESSAGES_MAX];
 	bool has_files;			/* each message is in a file, whatever its form */
 	unsigned file_count;		/* how often one was asked for */
+	size_t ahead[32];		/* what ahead() was told, in order */
+	size_t ahead_count;
 	bool released, closed;
 };
 

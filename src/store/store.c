@@ -76,6 +76,13 @@ store_remove(struct store *store, const bool marked[], struct error *error)
 	return store->ops->remove(store, marked, error);
 }
 
+void
+store_ahead(struct store *store, size_t index)
+{
+	if (store->ops->ahead != NULL)
+		store->ops->ahead(store, index);
+}
+
 int
 store_file(struct store *store, size_t index)
 {

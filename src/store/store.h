@@ -38,6 +38,8 @@ struct store {
 	uint64_t octets;	/* the sum of their sizes */
 };
 
+#define STORE_AHEAD_MAX 4
+
 struct store_ops {
 	const char *scheme;	/* "maildir" in "maildir:/home/anna/Maildir" */
 	bool is_file;		/* the path is one file; what lies beside it is needed too */
@@ -53,6 +55,11 @@ struct store_ops {
 	 * could not be removed (the others are gone); one that has vanished already is removed.
 	 */
 	int (*remove)(struct store *, const bool marked[], struct error *);
+	/*
+	 * The message will be read soon: its octets may be fetched meanwhile. Said of STORE_AHEAD_MAX
+	 * messages at most that are still to be read. NULL: it makes no difference.
+	 */
+	void (*ahead)(struct store *, size_t index);
 	/*
 	 * A file that holds the message in wire form as it is (mail/wire.h), all of message.size
 	 * octets and nothing else: its descriptor, which the caller closes. -1: there is none, the
@@ -77,6 +84,7 @@ int store_message(struct store *, size_t index, struct message *, struct error *
 ssize_t store_read(struct store *, size_t index, uint64_t offset, void *buffer, size_t size,
     struct error *);
 int store_remove(struct store *, const bool marked[], struct error *);
+void store_ahead(struct store *, size_t index);
 int store_file(struct store *, size_t index);
 void store_sent(struct store *, size_t index, uint64_t size, bool in_wire_form);
 void store_release(struct store *);
