@@ -8,7 +8,7 @@
 
 struct watch;
 
-/* events: UV_READABLE, UV_WRITABLE, UV_DISCONNECT; the first two when the socket has failed, which it tells itself. */
+/* events: UV_READABLE, UV_WRITABLE, UV_DISCONNECT. The first two when the socket has failed: it tells how. */
 typedef void watch_function(void *owner, int events);
 
 /* Watches for nothing as yet. NULL: no memory, or the kernel has no room for it. */
