@@ -40,7 +40,7 @@ check:
 
 bench: all
 	@tools/packages bench
-	bench/compare
+	bench/compare --write
 
 # The prefix is compiled in (where the programs and the configuration are found).
 install: all

@@ -241,8 +241,17 @@ def test_a_wrong_size_in_a_name_is_corrected_once_the_message_was_sent(shared, u
         assert client.ok("LIST 1") == "1 20"
         assert len(client.retrieve(1)) == 22
         client.ok("QUIT")
-    with shared.login(user) as client:
-        assert client.ok("LIST 1") == "1 22"
+        assert client.ended()
+
+    def listed():
+        with shared.login(user) as client:
+            listed = client.ok("LIST 1")
+            client.ok("QUIT")
+            assert client.ended()
+            return listed
+
+    # What is remembered is written behind the answer to QUIT.
+    wait_until(lambda: listed() == "1 22", "the size as it was sent")
 
 
 def test_no_maildir_at_all_is_an_empty_maildrop_or_an_error(shared, user):

@@ -41,7 +41,7 @@ place_of(struct login *login, uint64_t session)
 static void
 leave(struct connection *c)
 {
-	struct connection **place = place_of(login_of(c), c->session);
+	struct connection **place = place_of(c->login, c->session);
 
 	*place = c->next_asking;
 	c->next_asking = NULL;
@@ -58,7 +58,7 @@ refuse_for_now(struct connection *c)
 static void
 ask(struct connection *c, enum ipc_type type, const void *body)
 {
-	struct login *login = login_of(c);
+	struct login *login = c->login;
 	struct error error;
 
 	if (link_send(login->auth, type, body, &error) < 0) {
@@ -131,7 +131,7 @@ authentication_forget(struct connection *c)
 		return;
 	leave(c);
 	/* If it cannot be told it has gone itself, or finds out when the session asks again. */
-	(void)link_send(login_of(c)->auth, IPC_FORGET, &forget, &error);
+	(void)link_send(c->login->auth, IPC_FORGET, &forget, &error);
 }
 
 static void

@@ -28,7 +28,7 @@ cmd_apop(struct connection *c, struct request *request)
 {
 	char timestamp[TEXT_SIZE];
 
-	if (c->domain == NULL || login_of(c)->settings.apop == 0) {
+	if (c->domain == NULL || c->login->settings.apop == 0) {
 		connection_bad(c, "APOP is not offered here");
 		return;
 	}
@@ -97,7 +97,7 @@ cmd_stls(struct connection *c, struct request *request)
 		connection_bad(c, "TLS is in use already");
 		return;
 	}
-	if (c->tls_mode != CONFIG_TLS_STLS || login_of(c)->tls == NULL) {
+	if (c->tls_mode != CONFIG_TLS_STLS || c->login->tls == NULL) {
 		connection_bad(c, "TLS is not offered here");
 		return;
 	}

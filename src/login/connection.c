@@ -16,6 +16,7 @@
 #include "login/login.h"
 #include "login/pump.h"
 #include "login/sasl.h"
+#include "login/watch.h"
 #include "pop3/reply.h"
 
 #define BAD_COMMAND_DELAY_MAX_MILLISECONDS 5000
@@ -25,18 +26,10 @@
 #define CLIENT_HELLO_OCTET   0x16	/* a TLS record of a handshake, */
 #define CLIENT_HELLO_VERSION 0x03	/* of SSL 3 or later */
 
-static void connection_event(uv_poll_t *, int status, int events);
-
-struct login *
-login_of(const struct connection *c)
-{
-	return c->poll.loop->data;
-}
-
 struct writer *
 out_of(struct connection *c)
 {
-	return &login_of(c)->out;
+	return &c->login->out;
 }
 
 struct connection *
@@ -52,18 +45,6 @@ is_listening(const struct connection *c)
 	return (c->state == CONNECTION_COMMAND || c->state == CONNECTION_SASL) && !c->stream.stuck;
 }
 
-static void
-poll_for(struct connection *c, int events)
-{
-	if (c->state == CONNECTION_CLOSED || c->events == events)
-		return;
-	c->events = (uint8_t)events;
-	if (events == 0)
-		uv_poll_stop(&c->poll);
-	else
-		uv_poll_start(&c->poll, events, connection_event);
-}
-
 /*
  * A connection that is busy stays polled for reading until the client really sends something:
  * mostly it does not, and a system call is saved.
@@ -71,10 +52,13 @@ poll_for(struct connection *c, int events)
 static void
 poll_as_needed(struct connection *c)
 {
+	if (c->state == CONNECTION_CLOSED)
+		return;
 	if (c->stream.stuck)
-		poll_for(c, UV_WRITABLE);
-	else if (is_listening(c) || c->state == CONNECTION_HANDSHAKE || c->events == UV_WRITABLE)
-		poll_for(c, UV_READABLE);
+		watch_for(c->watch, UV_WRITABLE);
+	else if (is_listening(c) || c->state == CONNECTION_HANDSHAKE ||
+	    watch_events(c->watch) == UV_WRITABLE)
+		watch_for(c->watch, UV_READABLE);
 }
 
 static void
@@ -93,16 +77,10 @@ free_handle(uv_handle_t *handle)
 	free(handle);
 }
 
-static void
-free_connection(uv_handle_t *handle)
-{
-	free(handle->data);
-}
-
 void
 connection_end(struct connection *c, const char *reason)
 {
-	struct login *login = login_of(c);
+	struct login *login = c->login;
 
 	if (c->state == CONNECTION_CLOSED)
 		return;
@@ -119,8 +97,9 @@ connection_end(struct connection *c, const char *reason)
 		close(c->granted);
 	if (c->delay != NULL)
 		uv_close((uv_handle_t *)c->delay, free_handle);
-	uv_close((uv_handle_t *)&c->poll, free_connection);
+	watch_end(c->watch);
 	stream_close(&c->stream);
+	login_bury(login, &c->grave);
 	login_stop_if_idle(login);
 }
 
@@ -140,7 +119,7 @@ connection_finish(struct connection *c, const char *reason)
 void
 connection_begin(struct connection *c)
 {
-	struct login *login = login_of(c);
+	struct login *login = c->login;
 
 	writer_init(&login->out, login->output, sizeof(login->output), NULL, NULL);
 }
@@ -166,7 +145,7 @@ send_out(struct connection *c)
 static void
 end_gently(struct connection *c)
 {
-	char *input = login_of(c)->input;
+	char *input = c->login->input;
 
 	(void)recv(c->stream.socket, input, INPUT_SIZE, MSG_DONTWAIT);
 	connection_end(c, c->reason);
@@ -175,7 +154,7 @@ end_gently(struct connection *c)
 static void
 start_tls(struct connection *c)
 {
-	struct login *login = login_of(c);
+	struct login *login = c->login;
 
 	if (login->tls == NULL ||
 	    (c->stream.tls = tls_accept(login->tls, c->stream.socket)) == NULL)
@@ -223,7 +202,7 @@ delay_over(uv_timer_t *timer)
 	c->state = CONNECTION_COMMAND;
 	connection_begin(c);
 	reply_error(out_of(c), "%s", c->problem);
-	if (c->bad_count >= login_of(c)->settings.bad_commands_max)
+	if (c->bad_count >= c->login->settings.bad_commands_max)
 		connection_finish(c, "too many bad commands");
 	connection_resume(c);
 }
@@ -231,7 +210,7 @@ delay_over(uv_timer_t *timer)
 void
 connection_bad(struct connection *c, const char *problem)
 {
-	const struct config *settings = &login_of(c)->settings;
+	const struct config *settings = &c->login->settings;
 	uint64_t delay = c->bad_count * settings->bad_command_delay_milliseconds;
 	bool last = ++c->bad_count >= settings->bad_commands_max;
 
@@ -241,7 +220,7 @@ connection_bad(struct connection *c, const char *problem)
 		delay = BAD_COMMAND_DELAY_MAX_MILLISECONDS;
 	if (delay > 0 && (c->delay = malloc(sizeof(*c->delay))) != NULL) {
 		c->state = CONNECTION_DELAYED;
-		uv_timer_init(c->poll.loop, c->delay);
+		uv_timer_init(&c->login->loop, c->delay);
 		c->delay->data = c;
 		uv_timer_start(c->delay, delay_over, delay, 0);
 		return;
@@ -327,7 +306,7 @@ is_client_hello(const char *input, size_t size)
 static bool
 read_and_process(struct connection *c)
 {
-	struct login *login = login_of(c);
+	struct login *login = c->login;
 	size_t held_size = c->held_size, size = READ_SIZE;
 	enum stream_status status = stream_read(&c->stream, login->input + held_size, &size);
 
@@ -352,7 +331,7 @@ read_and_process(struct connection *c)
 void
 connection_resume(struct connection *c)
 {
-	struct login *login = login_of(c);
+	struct login *login = c->login;
 	size_t size = c->held_size;
 
 	if (is_listening(c) && size > 0) {
@@ -368,7 +347,7 @@ connection_resume(struct connection *c)
 static void
 greet(struct connection *c)
 {
-	struct login *login = login_of(c);
+	struct login *login = c->login;
 
 	c->greeted = true;
 	c->state = CONNECTION_COMMAND;
@@ -408,15 +387,10 @@ continue_handshake(struct connection *c)
 }
 
 static void
-connection_event(uv_poll_t *poll, int status, int events)
+connection_heard(void *owner, int events)
 {
-	struct connection *c = poll->data;
+	struct connection *c = owner;
 
-	if (status < 0) {
-		/* libuv has stopped polling; the socket itself tells what happened. */
-		c->events = 0;
-		events = UV_READABLE | UV_WRITABLE;
-	}
 	if (c->stream.stuck && (events & UV_WRITABLE) != 0 &&
 	    stream_flush(&c->stream) == STREAM_FAILED) {
 		connection_end(c, stream_failure(&c->stream));
@@ -434,7 +408,7 @@ connection_event(uv_poll_t *poll, int status, int events)
 	if (is_listening(c) && (events & UV_READABLE) != 0)
 		read_and_process(c);
 	else if ((events & UV_READABLE) != 0)
-		poll_for(c, 0);
+		watch_for(c->watch, 0);
 	connection_resume(c);
 }
 
@@ -445,13 +419,14 @@ connection_start(struct login *login, int socket, const struct peer *peer,
 	struct connection *c = calloc(1, sizeof(*c));
 	char text[PEER_SIZE];
 
-	if (c == NULL || uv_poll_init(&login->loop, &c->poll, socket) != 0) {
+	if (c == NULL ||
+	    (c->watch = watch_new(&login->loop, socket, connection_heard, c)) == NULL) {
 		addresses_leave(&login->addresses, peer);
 		free(c);
 		close(socket);
 		return;
 	}
-	c->poll.data = c;
+	c->login = login;
 	c->stream.socket = socket;
 	c->session = session_next();
 	c->peer = *peer;

@@ -6,18 +6,17 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <uv.h>
 
 #include "base/error.h"
 #include "login/crowd.h"
+#include "login/login.h"
 #include "login/peer.h"
 #include "login/stream.h"
 #include "pop3/capability.h"
 #include "pop3/line.h"
 
-struct login;
 struct listener;
-struct pump;
+struct watch;
 
 enum connection_state {
 	CONNECTION_HANDSHAKE,	/* TLS is being agreed on */
@@ -26,11 +25,13 @@ enum connection_state {
 	CONNECTION_ASKING,	/* auth has a question; nothing is read */
 	CONNECTION_DELAYED,	/* a bad command is answered later; nothing is read */
 	CONNECTION_ENDING,	/* when the last reply has gone */
-	CONNECTION_CLOSED,	/* the memory lives until libuv is done with it */
+	CONNECTION_CLOSED,	/* the memory lives until the callback is over */
 };
 
 struct connection {
-	uv_poll_t poll;
+	struct grave grave;
+	struct login *login;
+	struct watch *watch;
 	struct deadline deadline;	/* in login->young */
 	struct stream stream;
 	uint64_t session;
@@ -47,7 +48,6 @@ struct connection {
 	int granted;			/* auth's descriptor, while a reply is still to go; or -1 */
 	uint8_t state;			/* enum connection_state */
 	uint8_t tls_mode;		/* enum config_tls_mode */
-	uint8_t events;			/* polled for */
 	bool asking;			/* auth knows of this session */
 	bool spoke;			/* some octets have come */
 	bool greeted;
@@ -64,7 +64,6 @@ void connection_finish(struct connection *, const char *reason);
 void connection_expired(struct deadline *);
 struct connection *connection_of(struct deadline *);
 
-struct login *login_of(const struct connection *);
 /* The reply in work: from connection_begin() to connection_resume(). */
 struct writer *out_of(struct connection *);
 void connection_begin(struct connection *);

@@ -28,6 +28,11 @@
 struct connection;
 struct listener;
 
+/* Begins whatever is freed only when the callback that ends it is over: others look at it yet. */
+struct grave {
+	struct grave *next;
+};
+
 struct login {
 	uv_loop_t loop;
 	struct config settings;
@@ -41,6 +46,8 @@ struct login {
 	struct listener *listeners;
 	int sockets_max;		/* a client whose descriptor is not below it is one too many */
 	uv_timer_t accept_pause, stop_timer, auth_timer;
+	uv_check_t undertaker;
+	struct grave *graves;
 
 	struct addresses addresses;
 	struct deadlines young;		/* connections before login, the oldest first */
@@ -57,5 +64,7 @@ struct login {
 
 /* Ends every connection that is not logged in, and the loop when the last pump has ended. */
 void login_stop(struct login *, uint64_t grace_seconds);
+/* Frees what begins with that grave, soon. */
+void login_bury(struct login *, struct grave *);
 /* Looks whether a process that is stopping has nothing left to do. */
 void login_stop_if_idle(struct login *);

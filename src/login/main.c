@@ -45,6 +45,25 @@ stop_loop(uv_timer_t *timer)
 }
 
 void
+login_bury(struct login *login, struct grave *grave)
+{
+	grave->next = login->graves;
+	login->graves = grave;
+}
+
+static void
+free_buried(uv_check_t *undertaker)
+{
+	struct login *login = undertaker->loop->data;
+	struct grave *grave;
+
+	while ((grave = login->graves) != NULL) {
+		login->graves = grave->next;
+		free(grave);
+	}
+}
+
+void
 login_stop_if_idle(struct login *login)
 {
 	if (login->stopping && login->young.count == 0 && login->pumps.count == 0 &&
@@ -89,6 +108,8 @@ login_init(struct login *login, struct error *error)
 	uv_timer_init(&login->loop, &login->accept_pause);
 	uv_timer_init(&login->loop, &login->stop_timer);
 	uv_timer_init(&login->loop, &login->auth_timer);
+	uv_check_init(&login->loop, &login->undertaker);
+	uv_check_start(&login->undertaker, free_buried);
 	login->sockets_max = sockets_max();
 	deadlines_init(&login->young, &login->loop, connection_expired);
 	deadlines_init(&login->pumps, &login->loop, pump_expired);
@@ -115,6 +136,7 @@ login_free(struct login *login)
 	uv_walk(&login->loop, close_handle, NULL);
 	uv_run(&login->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&login->loop);
+	free_buried(&login->undertaker);
 	tls_context_unref(login->tls);
 	secret_wipe(login->ticket_keys, sizeof(login->ticket_keys));
 }

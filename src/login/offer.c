@@ -13,7 +13,7 @@ connection_is_protected(const struct connection *c)
 bool
 connection_takes_passwords(const struct connection *c)
 {
-	uint64_t policy = login_of(c)->settings.plaintext_logins;
+	uint64_t policy = c->login->settings.plaintext_logins;
 
 	return connection_is_protected(c) || policy == CONFIG_PLAINTEXT_ALWAYS ||
 	    (policy == CONFIG_PLAINTEXT_LOOPBACK && peer_is_loopback(&c->peer));
@@ -23,7 +23,7 @@ void
 connection_capabilities(const struct connection *c, struct capabilities *capabilities, char *sasl,
     size_t sasl_size)
 {
-	const struct login *login = login_of(c);
+	const struct login *login = c->login;
 
 	sasl_announce(c, sasl, sasl_size);
 	*capabilities = (struct capabilities){

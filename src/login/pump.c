@@ -21,6 +21,7 @@
 #include "ipc/channel.h"
 #include "login/connection.h"
 #include "login/login.h"
+#include "login/watch.h"
 #include "pop3/reply.h"
 
 /*
@@ -33,8 +34,9 @@
 #define LINGER_OCTETS 4096	/* so much may be unsent at a close; it is gone in a moment */
 
 struct pump {
-	uv_poll_t client, pair;		/* data NULL: the kernel had no room for it */
+	struct grave grave;
 	struct login *login;
+	struct watch *client, *pair;
 	struct deadline deadline;	/* in login->pumps or login->slow */
 	struct stream stream;
 	uint64_t session;
@@ -42,47 +44,16 @@ struct pump {
 	size_t stuck_size;
 	size_t chunk;
 	int socket;			/* to the maildrop; -1: closed */
-	uint8_t client_events, pair_events;
-	uint8_t handles;		/* that libuv still knows */
 	bool client_ended, pair_ended, slow, ended;
 	bool unheard;			/* the maildrop went without reading all that the client said */
 	bool lingering;
 };
 
-static void client_event(uv_poll_t *, int status, int events);
-static void pair_event(uv_poll_t *, int status, int events);
-
-static void
-free_pump(uv_handle_t *handle)
-{
-	struct pump *pump = handle->data;
-
-	if (--pump->handles == 0)
-		free(pump);
-}
-
-/* Watches it for nothing as yet. -1: the kernel has no room for it. */
-static int
-watch(struct pump *pump, uv_poll_t *poll, int socket)
-{
-	if (uv_poll_init(&pump->login->loop, poll, socket) != 0)
-		return -1;
-	poll->data = pump;
-	pump->handles++;
-	return 0;
-}
-
-static void
-unwatch(uv_poll_t *poll)
-{
-	if (poll->data != NULL && !uv_is_closing((uv_handle_t *)poll))
-		uv_close((uv_handle_t *)poll, free_pump);
-}
-
 static void
 close_pair(struct pump *pump)
 {
-	unwatch(&pump->pair);
+	watch_end(pump->pair);
+	pump->pair = NULL;
 	if (pump->socket >= 0)
 		close(pump->socket);
 	pump->socket = -1;
@@ -101,11 +72,10 @@ pump_end(struct pump *pump, const char *reason)
 	LOG(LOG_LEVEL_DEBUG, "pump-end", LOG_SESSION(pump->session), LOG_TEXT("reason", reason));
 	pump->ended = true;
 	deadlines_remove(pump->slow ? &login->slow : &login->pumps, &pump->deadline);
-	unwatch(&pump->client);
+	watch_end(pump->client);
 	close_pair(pump);
 	stream_close(&pump->stream);
-	if (pump->handles == 0)
-		free(pump);
+	login_bury(login, &pump->grave);
 	login_stop_if_idle(login);
 }
 
@@ -129,18 +99,6 @@ pumps_end(struct login *login)
 	while ((deadline = deadlines_first(&login->pumps)) != NULL ||
 	    (deadline = deadlines_first(&login->slow)) != NULL)
 		pump_end(pump_of(deadline), "stopping");
-}
-
-static void
-poll_for(uv_poll_t *poll, uint8_t *current, int wanted, uv_poll_cb callback)
-{
-	if (*current == wanted)
-		return;
-	*current = (uint8_t)wanted;
-	if (wanted == 0)
-		uv_poll_stop(poll);
-	else
-		uv_poll_start(poll, wanted, callback);
 }
 
 static void
@@ -188,7 +146,7 @@ part(struct pump *pump)
 	pump->lingering = true;
 	close_pair(pump);
 	set_time(pump, true);
-	poll_for(&pump->client, &pump->client_events, UV_READABLE, client_event);
+	watch_for(pump->client, UV_READABLE);
 }
 
 /* Reads and forgets what the client still says. */
@@ -201,7 +159,7 @@ linger(struct pump *pump)
 	if (status == STREAM_END || status == STREAM_FAILED)
 		pump_end(pump, "the client has hung up");
 	else
-		poll_for(&pump->client, &pump->client_events, UV_READABLE, client_event);
+		watch_for(pump->client, UV_READABLE);
 }
 
 /* Decides what to wait for, or that it is over. moved: the client has just taken something. */
@@ -223,11 +181,11 @@ update(struct pump *pump, bool moved)
 	if (pump->stream.stuck)
 		client |= UV_WRITABLE;
 	if (!pump->stream.stuck)
-		pair |= UV_READABLE;
+		pair |= UV_READABLE | UV_DISCONNECT;
 	if (pump->stuck_size > 0)
 		pair |= UV_WRITABLE;
-	poll_for(&pump->client, &pump->client_events, client, client_event);
-	poll_for(&pump->pair, &pump->pair_events, pair, pair_event);
+	watch_for(pump->client, client);
+	watch_for(pump->pair, pair);
 }
 
 /* Sends to the maildrop; keeps what it does not take. If it has gone, reading will tell. */
@@ -292,11 +250,22 @@ from_client(struct pump *pump)
 	} while (!pump->ended && pump->stuck_size == 0 && stream_pending(&pump->stream));
 }
 
+/* Is there nothing but the end behind what was read? */
+static bool
+is_at_end(struct pump *pump)
+{
+	char octet;
+
+	return recv(pump->socket, &octet, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+
+/* hung_up: the maildrop has closed its end, be it behind more than is read here. */
 static void
-from_pair(struct pump *pump)
+from_pair(struct pump *pump, bool hung_up)
 {
 	struct login *login = pump->login;
 	ssize_t n = recv(pump->socket, login->relay, pump->chunk, MSG_DONTWAIT);
+	bool last;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -306,8 +275,10 @@ from_pair(struct pump *pump)
 		pump->unheard = pump->unheard || n < 0;
 		return;
 	}
-	switch (stream_write(&pump->stream, login->relay, (size_t)n)) {
+	last = hung_up && is_at_end(pump);
+	switch ((last ? stream_write_last : stream_write)(&pump->stream, login->relay, (size_t)n)) {
 	case STREAM_DONE:
+		pump->pair_ended = last;
 		if (pump->chunk < CHUNK_MAX)
 			pump->chunk *= 2;
 		break;
@@ -321,15 +292,10 @@ from_pair(struct pump *pump)
 }
 
 static void
-client_event(uv_poll_t *poll, int status, int events)
+client_heard(void *owner, int events)
 {
-	struct pump *pump = poll->data;
+	struct pump *pump = owner;
 
-	if (status < 0) {
-		/* libuv has stopped polling; the socket itself tells what happened. */
-		pump->client_events = 0;
-		events = UV_READABLE | UV_WRITABLE;
-	}
 	if (pump->lingering) {
 		linger(pump);
 		return;
@@ -342,21 +308,17 @@ client_event(uv_poll_t *poll, int status, int events)
 }
 
 static void
-pair_event(uv_poll_t *poll, int status, int events)
+pair_heard(void *owner, int events)
 {
-	struct pump *pump = poll->data;
+	struct pump *pump = owner;
 
-	if (status < 0) {
-		pump->pair_events = 0;
-		events = UV_READABLE | UV_WRITABLE;
-	}
 	if ((events & UV_WRITABLE) != 0 && pump->stuck_size > 0) {
 		flush_to_pair(pump);
 		if (!pump->ended && pump->stuck_size == 0 && stream_pending(&pump->stream))
 			from_client(pump);
 	}
-	if ((events & UV_READABLE) != 0 && !pump->ended && !pump->stream.stuck)
-		from_pair(pump);
+	if ((events & (UV_READABLE | UV_DISCONNECT)) != 0 && !pump->ended && !pump->stream.stuck)
+		from_pair(pump, (events & UV_DISCONNECT) != 0);
 	update(pump, false);
 }
 
@@ -364,7 +326,7 @@ pair_event(uv_poll_t *poll, int status, int events)
 static int
 pump_start(struct connection *c)
 {
-	struct login *login = login_of(c);
+	struct login *login = c->login;
 	struct pump *pump = calloc(1, sizeof(*pump));
 
 	if (pump == NULL)
@@ -374,13 +336,16 @@ pump_start(struct connection *c)
 	pump->socket = c->granted;
 	pump->stream = c->stream;
 	pump->chunk = CHUNK_MAX;
+	tls_secrets_over(pump->stream.tls);
+	pump->client = c->watch;
+	watch_pass(pump->client, client_heard, pump);
 	c->granted = -1;
 	c->stream = (struct stream){ .socket = -1 };
+	c->watch = NULL;
 	deadlines_add(&login->pumps, &pump->deadline, DEADLINE_NEVER);
-	/* Nobody polls the client's socket any more behind this. */
 	connection_end(c, NULL);
-	if (watch(pump, &pump->client, pump->stream.socket) < 0 ||
-	    watch(pump, &pump->pair, pump->socket) < 0) {
+	pump->pair = watch_new(&login->loop, pump->socket, pair_heard, pump);
+	if (pump->pair == NULL) {
 		pump_end(pump, "no room to poll it");
 		return 0;
 	}

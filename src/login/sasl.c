@@ -44,7 +44,7 @@ next_word(const char **text)
 void
 sasl_announce(const struct connection *c, char *names, size_t size)
 {
-	const char *word = login_of(c)->settings.sasl_mechanisms;
+	const char *word = c->login->settings.sasl_mechanisms;
 	size_t used = 0, length;
 
 	names[0] = '\0';
@@ -72,7 +72,7 @@ sasl_list(struct connection *c)
 static bool
 find_mechanism(const struct connection *c, const char *asked, char *name, size_t size)
 {
-	const char *word = login_of(c)->settings.sasl_mechanisms;
+	const char *word = c->login->settings.sasl_mechanisms;
 	size_t length;
 
 	for (; (length = next_word(&word)) > 0; word += length) {

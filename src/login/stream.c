@@ -80,6 +80,18 @@ stream_write(struct stream *stream, const void *data, size_t size)
 }
 
 enum stream_status
+stream_write_last(struct stream *stream, const void *data, size_t size)
+{
+	enum stream_status status;
+
+	if (stream->tls == NULL)
+		return stream_write(stream, data, size);
+	status = from_tls(tls_write_last(stream->tls, data, size));
+	stream->stuck = status == STREAM_AGAIN;
+	return status;
+}
+
+enum stream_status
 stream_flush(struct stream *stream)
 {
 	enum stream_status status;

@@ -28,6 +28,8 @@ enum stream_status {
 enum stream_status stream_read(struct stream *, void *buffer, size_t *size);
 /* STREAM_AGAIN: it is taken, but waits. */
 enum stream_status stream_write(struct stream *, const void *data, size_t size);
+/* The same with TLS's goodbye behind it, in the same packet: nothing may be written any more. */
+enum stream_status stream_write_last(struct stream *, const void *data, size_t size);
 enum stream_status stream_flush(struct stream *);
 /* Octets have arrived that no poll will announce. */
 bool stream_pending(const struct stream *);

@@ -87,6 +87,9 @@ client_takes_long(const struct client *client)
 static void
 client_end(struct client *client)
 {
+	/* Login sends its goodbye together with the last reply when it sees the end with it. */
+	if (!client->direct)
+		(void)shutdown(client->source.descriptor, SHUT_WR);
 	session_abort(&client->session, client_interrupted(client)
 	        ? (enum session_end)atomic_load(&client->interruption)
 	        : SESSION_DISCONNECTED);

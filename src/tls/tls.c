@@ -219,6 +219,8 @@ tls_handshake(struct tls *tls)
 	errno = 0;
 	result = SSL_do_handshake(tls->ssl);
 	if (result == 1) {
+		/* From here on secrets come: they do not stay in a buffer that is given back. */
+		SSL_set_options(tls->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 		/* The ticket goes out with the greeting. */
 		size_t size = tls->context->output_used;
 
@@ -262,8 +264,9 @@ tls_read(struct tls *tls, void *buffer, size_t *size)
 	return status;
 }
 
-enum tls_status
-tls_write(struct tls *tls, const void *data, size_t size)
+/* Into the context's output. */
+static enum tls_status
+seal(struct tls *tls, const void *data, size_t size)
 {
 	size_t written;
 	int result;
@@ -279,6 +282,27 @@ tls_write(struct tls *tls, const void *data, size_t size)
 		tls->context->output_used = 0;
 		return status == TLS_FAILED ? TLS_FAILED : fail(tls, "more written than can wait");
 	}
+	return TLS_DONE;
+}
+
+enum tls_status
+tls_write(struct tls *tls, const void *data, size_t size)
+{
+	enum tls_status status = seal(tls, data, size);
+
+	return status == TLS_DONE ? settle(tls) : status;
+}
+
+enum tls_status
+tls_write_last(struct tls *tls, const void *data, size_t size)
+{
+	enum tls_status status = seal(tls, data, size);
+
+	if (status != TLS_DONE)
+		return status;
+	/* If the goodbye cannot be said the octets still go. */
+	(void)SSL_shutdown(tls->ssl);
+	ERR_clear_error();
 	return settle(tls);
 }
 
@@ -288,6 +312,12 @@ tls_flush(struct tls *tls)
 	if (tls->failed)
 		return TLS_FAILED;
 	return tls->waiting_size > 0 ? send_waiting(tls) : TLS_DONE;
+}
+
+void
+tls_secrets_over(struct tls *tls)
+{
+	SSL_clear_options(tls->ssl, SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 bool
@@ -302,7 +332,8 @@ tls_end(struct tls *tls)
 	if (tls == NULL)
 		return;
 	ERR_clear_error();
-	if (!tls->failed && SSL_is_init_finished(tls->ssl) && SSL_shutdown(tls->ssl) >= 0)
+	if (!tls->failed && SSL_is_init_finished(tls->ssl) &&
+	    (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) == 0 && SSL_shutdown(tls->ssl) >= 0)
 		(void)settle(tls);
 	tls->context->output_used = 0;
 	ERR_clear_error();

@@ -75,8 +75,15 @@ enum tls_status tls_read(struct tls *, void *buffer, size_t *size);
  * beside TLS_WRITE_MAX, so stop making output until tls_flush() returns TLS_DONE.
  */
 enum tls_status tls_write(struct tls *, const void *data, size_t size);
+/* The same, and the goodbye (close_notify) behind it in one packet: nothing is written after it. */
+enum tls_status tls_write_last(struct tls *, const void *data, size_t size);
 /* TLS_DONE: nothing waits inside. */
 enum tls_status tls_flush(struct tls *);
+/*
+ * What is read from here on is no secret. Until then it is wiped inside when it has been read, which
+ * costs a wiped buffer of 16 KiB a read.
+ */
+void tls_secrets_over(struct tls *);
 /* Octets from the peer wait inside: read again before polling. */
 bool tls_pending(const struct tls *);
 /* Sends close_notify if that is possible without waiting, and frees. */

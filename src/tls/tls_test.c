@@ -410,6 +410,17 @@ test_endings(void **state)
 	assert_int_equal(fake_client_read(line.client, buffer, sizeof(buffer)), 0);
 	line_close(&line);
 
+	/* The last octets and the goodbye lie in the socket together, and the goodbye only once. */
+	line_open(&line, context, &(struct fake_client_wish){ 0 });
+	line_handshake(&line);
+	assert_int_equal(tls_write_last(line.server, "+OK\r\n", 5), TLS_DONE);
+	assert_int_equal(fake_client_read(line.client, buffer, sizeof(buffer)), 5);
+	assert_int_equal(fake_client_read(line.client, buffer, sizeof(buffer)), 0);
+	tls_end(line.server);
+	line.server = NULL;
+	assert_int_equal(recv(line.ends[1], buffer, sizeof(buffer), MSG_DONTWAIT), -1);
+	line_close(&line);
+
 	/* The client goes without a word, after and during the handshake. */
 	line_open(&line, context, &(struct fake_client_wish){ 0 });
 	line_handshake(&line);

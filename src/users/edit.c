@@ -236,18 +236,19 @@ write_changed(FILE *new, const char *line, size_t size, const char *name, const 
 static size_t
 copy_lines(struct edit *edit, const char *name, const char *stored)
 {
-	const char *end = edit->old + edit->old_size;
-	size_t found = 0;
+	size_t found = 0, left = edit->old_size;
 
-	for (const char *line = edit->old; line < end;) {
-		const char *newline = memchr(line, '\n', (size_t)(end - line));
-		size_t size = newline == NULL ? (size_t)(end - line) : (size_t)(newline - line) + 1;
+	/* (A new file has no old text, and no pointer to it.) */
+	for (const char *line = edit->old; left > 0;) {
+		const char *newline = memchr(line, '\n', left);
+		size_t size = newline == NULL ? left : (size_t)(newline - line) + 1;
 
 		if (!line_is_of(line, size, name))
 			fwrite(line, 1, size, edit->new);
 		else if (++found, stored != NULL)
 			write_changed(edit->new, line, size, name, stored);
 		line += size;
+		left -= size;
 	}
 	return found;
 }
