@@ -1,8 +1,9 @@
-/* Strict decimal numbers. */
+/* See number.h. */
 
 #include "base/number.h"
 
 #include <stddef.h>
+#include <string.h>
 
 bool
 number_parse(const char *text, uint64_t *number)
@@ -20,4 +21,18 @@ number_parse(const char *text, uint64_t *number)
 	}
 	*number = value;
 	return true;
+}
+
+char *
+number_put(char text[NUMBER_DIGITS_MAX], uint64_t number)
+{
+	char digits[NUMBER_DIGITS_MAX];
+	size_t first = NUMBER_DIGITS_MAX;
+
+	do {
+		digits[--first] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	memcpy(text, digits + first, NUMBER_DIGITS_MAX - first);
+	return text + NUMBER_DIGITS_MAX - first;
 }

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "base/number.h"
@@ -43,10 +45,27 @@ test_numbers(void **state)
 	}
 }
 
+static void
+test_numbers_are_written(void **state)
+{
+	static const uint64_t numbers[] = { 0, 1, 9, 10, 11, 99, 100, 4294967296, 9999999999999999999u,
+		10000000000000000000u, UINT64_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		char text[NUMBER_DIGITS_MAX + 1], expected[NUMBER_DIGITS_MAX + 1];
+
+		*number_put(text, numbers[i]) = '\0';
+		snprintf(expected, sizeof(expected), "%" PRIu64, numbers[i]);
+		assert_string_equal(text, expected);
+	}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_numbers) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_numbers_are_written) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,17 @@ writer_flush(struct writer *w)
 }
 
 bool
+writer_pass(struct writer *w)
+{
+	bool done;
+
+	w->more = true;
+	done = writer_flush(w);
+	w->more = false;
+	return done;
+}
+
+bool
 writer_put(struct writer *w, const char *data, size_t size)
 {
 	while (size > w->size - w->used) {
@@ -38,7 +49,7 @@ writer_put(struct writer *w, const char *data, size_t size)
 		w->used += part;
 		data += part;
 		size -= part;
-		if (!writer_flush(w))
+		if (!writer_pass(w))
 			return false;
 	}
 	if (w->failed)

@@ -12,6 +12,7 @@ struct writer {
 	char *buffer;		/* the caller's */
 	size_t size, used;
 	bool failed;
+	bool more;		/* while sink runs: there is more to come at once */
 	/* Takes all octets, or returns -1. May block as its owner allows. NULL: the buffer is all. */
 	int (*sink)(void *context, const char *data, size_t size);
 	void *context;
@@ -23,3 +24,5 @@ bool writer_put(struct writer *, const char *data, size_t size);
 bool writer_text(struct writer *, const char *text);
 bool writer_printf(struct writer *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool writer_flush(struct writer *);
+/* The same in the middle of something: the sink may wait for what comes to send it along. */
+bool writer_pass(struct writer *);

@@ -13,6 +13,8 @@ struct record {
 	char text[100];
 	size_t used;
 	int calls, fail_at;
+	const struct writer *writer;	/* NULL: do not look at it */
+	bool more[10];			/* by call, from 1 */
 };
 
 static int
@@ -22,6 +24,8 @@ record_sink(void *context, const char *data, size_t size)
 
 	if (++record->calls == record->fail_at)
 		return -1;
+	if (record->writer != NULL)
+		record->more[record->calls] = record->writer->more;
 	memcpy(record->text + record->used, data, size);
 	record->used += size;
 	return 0;
@@ -62,6 +66,28 @@ test_failure_is_final(void **state)
 	assert_int_equal(record.used, 4);
 }
 
+/* A full buffer is handed on because there is more; what is flushed is all. */
+static void
+test_the_sink_knows_whether_there_is_more(void **state)
+{
+	struct record record = { .fail_at = 0 };
+	char buffer[4];
+	struct writer w;
+
+	(void)state;
+	writer_init(&w, buffer, sizeof(buffer), record_sink, &record);
+	record.writer = &w;
+	assert_true(writer_text(&w, "abcdef"));
+	assert_true(writer_flush(&w));
+	assert_true(writer_text(&w, "g"));
+	assert_true(writer_pass(&w));
+	assert_int_equal(record.calls, 3);
+	assert_true(record.more[1]);
+	assert_false(record.more[2]);
+	assert_true(record.more[3]);
+	assert_false(w.more);
+}
+
 static void
 test_without_sink_the_buffer_is_all(void **state)
 {
@@ -81,6 +107,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_failure_is_final),
+		cmocka_unit_test(test_the_sink_knows_whether_there_is_more),
 		cmocka_unit_test(test_without_sink_the_buffer_is_all),
 	};
 

@@ -15,24 +15,33 @@
 struct wire {
 	uint64_t body_lines_left;	/* how many lines of the body may still be sent */
 	bool in_body;			/* the empty line after the header was seen */
-	bool line_start, after_cr;	/* what the last octet was */
+	char last;			/* the octet before what comes next; LF at the start */
+	uint8_t line_octets;		/* TOP: of the line so far; 2 means two or more */
 	uint64_t octets;		/* so far, without the doubling of dots */
-	uint8_t line_octets;		/* of the line so far, from earlier pieces; 2 means two or more */
+	bool changed;			/* something was put in */
 };
 
 /* body_lines: TOP's second argument; UINT64_MAX for all. */
 void wire_begin(struct wire *, uint64_t body_lines);
-/* Writes a piece of the stored message. False: enough (TOP is satisfied, or the writer failed). */
+/*
+ * Writes a piece of the stored message; the writer's buffer has room for two octets at least. False:
+ * enough (TOP is satisfied, or the writer failed).
+ */
 bool wire_put(struct wire *, struct writer *, const char *piece, size_t size);
 /* Ends the last line where it is not ended, and writes the final dot. Returns the size that was sent. */
 uint64_t wire_end(struct wire *, struct writer *);
+/* After wire_end(): was all that was put in wire form already? */
+bool wire_was_stored_so(const struct wire *);
 
 /* The size of a message on the wire, before dots are doubled, final line end included. */
 struct wire_size {
 	uint64_t octets;
-	bool line_start, after_cr;
+	char last;
+	bool changed;
 };
 
 void wire_size_begin(struct wire_size *);
 void wire_size_add(struct wire_size *, const char *piece, size_t size);
 uint64_t wire_size_end(const struct wire_size *);
+/* Is the message in wire form as it is stored? */
+bool wire_size_is_stored_so(const struct wire_size *);

@@ -129,6 +129,96 @@ test_size_is_what_is_sent(void **state)
 	}
 }
 
+struct sink {
+	char text[4000];
+	size_t used;
+};
+
+static int
+sink_take(void *context, const char *data, size_t size)
+{
+	struct sink *sink = context;
+
+	assert_true(size <= sizeof(sink->text) - sink->used);
+	memcpy(sink->text + sink->used, data, size);
+	sink->used += size;
+	return 0;
+}
+
+/* The writer's buffer may be of any size from 2 octets on. */
+static void
+test_through_a_small_writer(void **state)
+{
+	static const char alphabet[] = "\r\n.aaaaaaaaaaaaaaaaaaaaaa\n";
+	char stored[1000], whole[4000], buffer[400];
+
+	(void)state;
+	srandom(2);
+	for (size_t room = 2; room < sizeof(buffer); room++) {
+		struct sink sink = { .used = 0 };
+		struct writer w;
+		struct wire wire;
+		size_t used;
+
+		for (size_t i = 0; i < sizeof(stored); i++)
+			stored[i] = alphabet[(size_t)random() % (sizeof(alphabet) - 1)];
+		used = convert(stored, sizeof(stored), room, ALL, whole, sizeof(whole));
+		writer_init(&w, buffer, room, sink_take, &sink);
+		wire_begin(&wire, ALL);
+		assert_true(wire_put(&wire, &w, stored, sizeof(stored)));
+		assert_int_equal(wire_end(&wire, &w), octets_received(whole, used));
+		assert_true(writer_flush(&w));
+		assert_int_equal(sink.used, used);
+		assert_memory_equal(sink.text, whole, used);
+	}
+}
+
+/* Only what needs no change at all may be sent as it is. */
+static void
+test_is_it_in_wire_form_already(void **state)
+{
+	static const struct {
+		const char *stored;
+		bool so;
+	} forms[] = {
+		{ "", true },
+		{ "a\r\n", true },
+		{ "a\r\n\r\nb.\r\n", true },
+		{ "a\rb\r\r\n", true },
+		{ "a\n", false },
+		{ "a\r\nb\n", false },
+		{ "a\r\nb", false },
+		{ "a\r\nb\r", false },
+		{ ".\r\n", false },
+		{ "a\r\n.b\r\n", false },
+		{ "\n", false },
+		{ "\r\n.", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		size_t size = strlen(forms[i].stored);
+
+		for (size_t cut = 0; cut <= size; cut++) {
+			struct wire_size wire_size;
+			struct wire wire;
+			struct writer w;
+			char output[100];
+
+			wire_size_begin(&wire_size);
+			wire_size_add(&wire_size, forms[i].stored, cut);
+			wire_size_add(&wire_size, forms[i].stored + cut, size - cut);
+			assert_int_equal(wire_size_is_stored_so(&wire_size), forms[i].so);
+			writer_init(&w, output, sizeof(output), NULL, NULL);
+			wire_begin(&wire, ALL);
+			wire_put(&wire, &w, forms[i].stored, cut);
+			wire_put(&wire, &w, forms[i].stored + cut, size - cut);
+			wire_end(&wire, &w);
+			assert_int_equal(wire_was_stored_so(&wire), forms[i].so);
+		}
+	}
+}
+
 static void
 test_enough_is_said(void **state)
 {
@@ -153,6 +243,8 @@ main(void)
 		cmocka_unit_test(test_cases_cut_everywhere),
 		cmocka_unit_test(test_nul_passes_through),
 		cmocka_unit_test(test_size_is_what_is_sent),
+		cmocka_unit_test(test_through_a_small_writer),
+		cmocka_unit_test(test_is_it_in_wire_form_already),
 		cmocka_unit_test(test_enough_is_said),
 	};
 

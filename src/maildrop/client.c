@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,83 +16,11 @@
 #include "maildrop/client_list.h"
 
 #define HANDOVER_MILLISECONDS 30000	/* login has the client at hand: it is quick, or dead */
-#define WAIT_SLICE_MILLISECONDS 1000	/* how soon an interruption is noticed while writing */
 #define LINGER_OCTETS 4096		/* so much may be unsent at a close; it is gone in a moment */
 #define TAKEOVER_MILLISECONDS 3000	/* how long an ended session may take to let the lock go */
 #define TAKEOVER_SLICE_MILLISECONDS 5
 
 static void client_ready(struct source *, struct scratch *);
-
-static bool
-client_interrupted(const struct client *client)
-{
-	return atomic_load(&client->interruption) != SESSION_LIVES;
-}
-
-/* Waits, with another thread in the place of this one. */
-static int
-client_poll(struct client *client, short events, uint64_t milliseconds)
-{
-	struct pollfd poll_descriptor = { .fd = client->source.descriptor, .events = events };
-	int result;
-
-	if (client->clients == NULL)
-		return poll(&poll_descriptor, 1, (int)milliseconds);
-	pool_blocking_begin(client->clients->pool);
-	result = poll(&poll_descriptor, 1, (int)milliseconds);
-	pool_blocking_end(client->clients->pool);
-	return result;
-}
-
-/* Waits until the client takes more; false if it has taken nothing for too long, or must end. */
-static bool
-client_wait_writable(struct client *client)
-{
-	uint64_t deadline = clock_milliseconds() + client->rules->write_milliseconds;
-
-	while (!client_interrupted(client)) {
-		int result = client_poll(client, POLLOUT, WAIT_SLICE_MILLISECONDS);
-
-		if (result > 0)
-			return true;
-		if ((result < 0 && errno != EINTR) || clock_milliseconds() >= deadline) {
-			session_abort(&client->session, SESSION_STALLED);
-			return false;
-		}
-	}
-	return false;
-}
-
-static int
-client_write(void *context, const char *data, size_t size)
-{
-	struct client *client = context;
-
-	while (size > 0) {
-		ssize_t n = write(client->source.descriptor, data, size);
-
-		if (n >= 0) {
-			atomic_store(&client->heard_milliseconds, clock_milliseconds());
-			atomic_fetch_add(&client->session.octets_out, (uint64_t)n);
-			data += n;
-			size -= (size_t)n;
-		} else if (errno != EINTR &&
-		    (errno != EAGAIN || !client_wait_writable(client))) {
-			return -1;
-		}
-	}
-	return 0;
-}
-
-/* Between a bad command and its answer. An interruption ends the wait by hanging up. */
-static void
-client_pause(void *context, uint64_t milliseconds)
-{
-	struct client *client = context;
-
-	if (writer_flush(&client->writer))
-		client_poll(client, 0, milliseconds);
-}
 
 static void
 client_log_end(const struct client *client)
@@ -218,17 +145,9 @@ client_serve(struct client *client, struct scratch *scratch, size_t size)
 	struct session *s = &client->session;
 	size_t done = session_input(s, scratch->input, size);
 
-	if (!writer_flush(&client->writer) || s->state == SESSION_OVER)
+	if (!client_flush(client) || s->state == SESSION_OVER)
 		return -1;
 	return client_keep(client, scratch->input + done, size - done);
-}
-
-static void
-client_lend(struct client *client, struct scratch *scratch)
-{
-	writer_init(&client->writer, scratch->output, sizeof(scratch->output), client_write, client);
-	client->session.out = &client->writer;
-	client->session.scratch = scratch;
 }
 
 /* The session's descriptor changes from auth's pair to the client's own socket. */
@@ -301,6 +220,7 @@ client_open(struct client *client, const struct ipc_handover *handover, struct s
 		.sasl = client->sasl != NULL ? client->sasl : "",
 		.implementation = client->rules->implementation };
 	s->pause = client_pause;
+	s->send_file = client->direct ? client_send_file : NULL;
 	s->context = client;
 	client_lend(client, scratch);
 	if (client_open_store(client, &store, &error) == 0)
@@ -447,7 +367,7 @@ client_run_by_hand(const char *place, const struct rules *rules, int input, int 
 		session_begin(&client->session, store);
 	else
 		session_refuse(&client->session, &error);
-	while (writer_flush(&client->writer) && client->session.state != SESSION_OVER) {
+	while (client_flush(client) && client->session.state != SESSION_OVER) {
 		memcpy(scratch->input, client->line != NULL ? client->line : "", client->line_size);
 		n = read(input, scratch->input + client->line_size,
 		    sizeof(scratch->input) - client->line_size);

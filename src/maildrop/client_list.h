@@ -1,4 +1,4 @@
-/* The inside of a client, for client.c and client_list.c alone. */
+/* The inside of a client, for client.c, client_output.c and client_list.c alone. */
 #pragma once
 
 #include <pthread.h>
@@ -13,6 +13,7 @@ struct client {
 	struct session session;
 	struct writer writer;
 	bool direct;			/* the descriptor is the client's own socket */
+	bool corked;			/* only full packets leave it */
 	bool lingering;			/* the session is over, its last words are on their way */
 	atomic_int interruption;	/* enum session_end, from another thread */
 	bool waiting;			/* guarded by the list: parked, nothing runs */
@@ -53,3 +54,15 @@ void clients_opened(struct clients *, struct client *, uint64_t place_hash);
 void clients_wait(struct clients *, struct client *, uint64_t milliseconds);
 /* Its thread runs again. */
 void clients_run(struct clients *, struct client *);
+
+/* Should it end, because another thread said so? */
+bool client_interrupted(const struct client *);
+/* Waits, with another thread in the place of this one: what poll() says of its descriptor. */
+int client_poll(struct client *, short events, uint64_t milliseconds);
+/* Lends the session what a thread has, for as long as it runs. */
+void client_lend(struct client *, struct scratch *);
+/* All that was said leaves now. False: it cannot. */
+bool client_flush(struct client *);
+/* For struct session. */
+void client_pause(void *context, uint64_t milliseconds);
+int client_send_file(void *context, int file, uint64_t size);

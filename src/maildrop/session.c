@@ -12,6 +12,7 @@
 #include "pop3/request.h"
 
 #define PAUSE_MILLISECONDS_MAX 5000
+#define LINE_SHORT_SIZE        64	/* a RETR that is longer is unusual */
 
 bool
 session_is_deleted(const struct session *s, size_t index)
@@ -185,11 +186,51 @@ session_line(struct session *s, char *line)
 		session_update(s);
 }
 
+/* Is it RETR of a message that is there? Then index is set. */
+static bool
+line_is_retr(const struct session *s, const char *line, size_t size, size_t *index)
+{
+	struct request request;
+	char copy[LINE_SHORT_SIZE];
+
+	if (size >= sizeof(copy) || memchr(line, '\0', size) != NULL)
+		return false;
+	memcpy(copy, line, size);
+	copy[size > 0 && copy[size - 1] == '\r' ? size - 1 : size] = '\0';
+	request_begin(&request, copy);
+	if (strcmp(request.keyword, "RETR") != 0 || request_arguments(&request, ARGS_MESSAGE) != NULL ||
+	    request.number > s->message_count || session_is_deleted(s, (size_t)request.number - 1))
+		return false;
+	*index = (size_t)request.number - 1;
+	return true;
+}
+
+void
+session_look_ahead(struct session *s)
+{
+	if (s->ahead_count > 0)
+		s->ahead_count--;	/* the one that is read now */
+	if (s->looked < s->rest)
+		s->looked = s->rest;
+	while (s->ahead_count < STORE_AHEAD_MAX) {
+		const char *end = memchr(s->looked, '\n', (size_t)(s->rest_end - s->looked));
+		size_t index;
+
+		if (end == NULL || !line_is_retr(s, s->looked, (size_t)(end - s->looked), &index))
+			return;
+		store_ahead(s->store, index);
+		s->ahead_count++;
+		s->looked = end + 1;
+	}
+}
+
 size_t
 session_input(struct session *s, char *input, size_t size)
 {
 	size_t done = 0;
 
+	s->looked = input;
+	s->rest_end = input + size;
 	while (s->state == SESSION_TRANSACTION && !s->out->failed) {
 		size_t length, consumed;
 		char *line;
@@ -197,6 +238,7 @@ session_input(struct session *s, char *input, size_t size)
 		    LINE_OCTETS_MAX, &line, &length, &consumed);
 
 		done += consumed;
+		s->rest = input + done;
 		switch (status) {
 		case LINE_INCOMPLETE:
 			return done;

@@ -59,14 +59,22 @@ struct session {
 	/* While session_open() or session_input() run: */
 	struct writer *out;
 	struct scratch *scratch;
+	const char *rest, *rest_end;	/* the input behind the line that runs */
+	const char *looked;		/* how much of it has been looked at for what comes */
+	size_t ahead_count;		/* messages that the store was told of, still to be read */
 	/* Makes the client wait after a bad command. */
 	void (*pause)(void *context, uint64_t milliseconds);
+	/*
+	 * Sends what out holds, then size octets of a file from its start. -1: not all of it; either
+	 * out has failed, or the file could not be read to there. NULL: files cannot be sent here.
+	 */
+	int (*send_file)(void *context, int file, uint64_t size);
 	void *context;
 };
 
 /*
  * Writes the answer to the login, now that the store is open: +OK. Takes the store over. Fill
- * rules, capabilities, id, out, pause and context before.
+ * rules, capabilities, id, out, pause, send_file and context before.
  */
 void session_begin(struct session *, struct store *);
 /* The same where it could not be opened: -ERR, [IN-USE] for ERROR_BUSY. The session is over. */
@@ -81,6 +89,8 @@ void session_abort(struct session *, enum session_end);
 /* Closes the store (the lock goes) and frees what the session holds. */
 void session_close(struct session *);
 
+/* A message is about to be read: tells the store which ones the next lines of the input ask for. */
+void session_look_ahead(struct session *);
 bool session_is_deleted(const struct session *, size_t index);
 /* store_message(); on failure the session is over. */
 int session_message(struct session *, size_t index, struct message *);

@@ -4,9 +4,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "maildrop/session.h"
@@ -127,10 +129,15 @@ static const struct talk talks[] = {
 };
 
 struct record {
-	char text[4096];
+	char text[32768];
 	size_t used;
 	uint64_t pauses[16];
 	size_t pause_count;
+	/* What becomes of a file: 0: it is sent; 1: it ends early; 2: the client has gone. */
+	int file_fails;
+	const char *file_text;		/* what must be in it */
+	int file;			/* which it was; 0: none */
+	struct writer *writer;
 };
 
 static int
@@ -335,6 +342,165 @@ test_without_last_there_is_no_last(void **state)
 	session_close(&s);
 }
 
+static int
+record_send_file(void *context, int file, uint64_t size)
+{
+	struct record *record = context;
+	char text[32768];
+
+	record->file = file;
+	assert_true(writer_flush(record->writer));
+	assert_int_equal(size, strlen(record->file_text));
+	assert_int_equal(read(file, text, sizeof(text)), size);
+	assert_memory_equal(text, record->file_text, size);
+	record->writer->failed = record->file_fails == 2;
+	if (record->file_fails != 0)
+		return -1;
+	writer_text(record->writer, "(file)");
+	return 0;
+}
+
+static const struct file_talk {
+	const char *client, *server;	/* NULL: it is read, and then it comes to the same */
+	bool no_files, no_way;
+	int file_fails;
+	enum session_end end;
+	uint64_t retrieved_count;
+} file_talks[] = {
+	{ "RETR 2\r\nLAST\r\n", "+OK 18000 octets\r\n(file).\r\n+OK 2\r\n", false, false, 0,
+	  SESSION_LIVES, 1 },
+	{ "RETR 2\r\nRETR 2\r\n",
+	  "+OK 18000 octets\r\n(file).\r\n+OK 18000 octets\r\n(file).\r\n", false, false, 0,
+	  SESSION_LIVES, 2 },
+	/* no final dot, and nothing behind it */
+	{ "RETR 2\r\nNOOP\r\n", "+OK 18000 octets\r\n", false, false, 1, SESSION_READ_FAILED, 0 },
+	{ "DELE 1\r\nRETR 2\r\nQUIT\r\n", "+OK message 1 deleted\r\n+OK 18000 octets\r\n", false, false,
+	  2, SESSION_LIVES, 0 },
+	/* what is small is read; so is what has no file, and all where files cannot be sent */
+	{ "RETR 1\r\n", "+OK 3 octets\r\na\r\n.\r\n", false, false, 1, SESSION_LIVES, 1 },
+	{ "RETR 2\r\n", NULL, true, false, 1, SESSION_LIVES, 1 },
+	{ "RETR 2\r\n", NULL, false, true, 1, SESSION_LIVES, 1 },
+};
+
+static void
+run_file_talk(const struct file_talk *talk, const char *large)
+{
+	const char *const mail[] = { "a\r\n", large, NULL };
+	struct record record = { .file_fails = talk->file_fails, .file_text = large };
+	struct memory_store store;
+	struct session s;
+	struct writer w;
+	char *answer, expected[20000];
+
+	memory_store_init(&store, mail);
+	store.has_files = !talk->no_files;
+	fake_begin(&s, &w, &record, &store.store);
+	record.writer = &w;
+	s.send_file = talk->no_way ? NULL : record_send_file;
+	fake_say(&s, talk->client, 400);
+	answer = strchr(record.text, '\n') + 1;
+	snprintf(expected, sizeof(expected), "+OK 18000 octets\r\n%s.\r\n", large);
+	assert_string_equal(answer, talk->server != NULL ? talk->server : expected);
+	assert_int_equal(s.end, talk->end);
+	assert_int_equal(s.retrieved_count, talk->retrieved_count);
+	assert_int_equal(store.remove_count, 0);
+	if (record.file > 0)
+		assert_int_equal(fcntl(record.file, F_GETFD), -1);
+	session_close(&s);
+}
+
+static void
+test_messages_that_leave_as_files(void **state)
+{
+	char large[18001] = "";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(large) - 1; i += 60)
+		memcpy(large + i, "fifty-eight octets and a CRLF make sixty octets of a file.\r\n", 60);
+	memcpy(large + sizeof(large) - 3, "\r\n", 3);
+	for (size_t i = 0; i < sizeof(file_talks) / sizeof(file_talks[0]); i++)
+		run_file_talk(&file_talks[i], large);
+}
+
+/* What the store is told to fetch when these octets come at once: message numbers, as they come. */
+static void
+test_what_is_read_ahead(void **state)
+{
+	static const char *const mail[] = { "a\n", "b\n", "c\n", "d\n", "e\n", "f\n", "g\n", NULL };
+	static const struct {
+		const char *client, *ahead;
+	} cases[] = {
+		{ "RETR 1\r\n", "" },
+		{ "RETR 1\r\nRETR 2", "" },			/* there may be a 0 behind it */
+		{ "RETR 1\r\nretr  2\n", "2" },
+		{ "RETR 1\r\nNOOP\r\nRETR 2\r\n", "" },
+		{ "RETR 1\r\nRETR 2\r\nNOOP\r\nRETR 3\r\nRETR 4\r\n", "24" },
+		{ "DELE 2\r\nRETR 1\r\nRETR 2\r\nRETR 3\r\n", "" },
+		{ "RETR 1\r\nRETR 8\r\nRETR 0\r\nRETR x\r\n", "" },
+		{ "RETR 1\r\nTOP 2 0\r\n", "" },
+		{ "STAT\r\nRETR 5\r\nRETR 5\r\nRETR 1\r\n", "51" },
+		{ "RETR 1\r\nRETR 2\r\nRETR 3\r\nRETR 4\r\nRETR 5\r\nRETR 6\r\nRETR 7\r\n", "234567" },
+		{ "RETR 9\r\nRETR 2\r\nRETR 3\r\n", "3" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct record record = { .used = 0 };
+		struct memory_store store;
+		struct session s;
+		struct writer w;
+		char ahead[16] = "";
+
+		memory_store_init(&store, mail);
+		fake_begin(&s, &w, &record, &store.store);
+		fake_say(&s, cases[i].client, 400);
+		assert_true(store.ahead_count < sizeof(ahead));
+		for (size_t j = 0; j < store.ahead_count; j++)
+			ahead[j] = (char)('1' + store.ahead[j]);
+		assert_string_equal(ahead, cases[i].ahead);
+		assert_int_equal(s.ahead_count, 0);
+		session_close(&s);
+	}
+}
+
+/* It is answered with -ERR, so it must not be fetched. */
+static void
+test_a_line_with_nul_is_not_read_ahead(void **state)
+{
+	char lines[] = "RETR 1\nRETR 2\0\nNOOP\n";
+	struct record record = { .used = 0 };
+	struct memory_store store;
+	struct session s;
+	struct writer w;
+
+	(void)state;
+	memory_store_init(&store, two);
+	fake_begin(&s, &w, &record, &store.store);
+	assert_int_equal(session_input(&s, lines, sizeof(lines) - 1), sizeof(lines) - 1);
+	assert_int_equal(store.ahead_count, 0);
+	session_close(&s);
+}
+
+/* No more at once than the store is told: with seven waiting, four are on their way. */
+static void
+test_not_too_much_is_read_ahead(void **state)
+{
+	static const char *const mail[] = { "a\n", "b\n", "c\n", "d\n", "e\n", "f\n", "g\n", NULL };
+	struct record record = { .used = 0 };
+	struct memory_store store;
+	struct session s;
+	struct writer w;
+
+	(void)state;
+	memory_store_init(&store, mail);
+	store.fail_at = 2;	/* the end of the first message: the session is over */
+	fake_begin(&s, &w, &record, &store.store);
+	fake_say(&s, "RETR 1\nRETR 2\nRETR 3\nRETR 4\nRETR 5\nRETR 6\nRETR 7\n", 400);
+	assert_int_equal(s.end, SESSION_READ_FAILED);
+	assert_int_equal(store.ahead_count, STORE_AHEAD_MAX);
+	session_close(&s);
+}
+
 /* Sums are 64 bits: two messages of 2^63 - 1 octets. */
 static void
 test_large_sums(void **state)
@@ -365,6 +531,10 @@ main(void)
 		cmocka_unit_test(test_long_lines_and_nul),
 		cmocka_unit_test(test_bad_commands_are_answered_ever_more_slowly),
 		cmocka_unit_test(test_without_last_there_is_no_last),
+		cmocka_unit_test(test_messages_that_leave_as_files),
+		cmocka_unit_test(test_what_is_read_ahead),
+		cmocka_unit_test(test_a_line_with_nul_is_not_read_ahead),
+		cmocka_unit_test(test_not_too_much_is_read_ahead),
 		cmocka_unit_test(test_large_sums),
 	};
 

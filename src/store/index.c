@@ -129,7 +129,7 @@ index_append(struct index_list *list, const struct index_entry *entry, const cha
 	copy->name = (uint32_t)list->texts_size;
 	copy->base_size = (uint16_t)base_size;
 	copy->flags_size = (uint16_t)flags_size;
-	copy->uidl_size = (uint16_t)uidl_size;
+	copy->uidl_size = (uint8_t)uidl_size;
 	text_put(list, base, base_size);
 	text_put(list, flags, flags_size);
 	text_put(list, uidl, uidl_size);
@@ -147,7 +147,7 @@ index_set_uidl(struct index_list *list, size_t index, const char *uidl)
 		return -1;
 	memcpy(list->grown_texts + list->texts_size, list->grown_texts + entry->name, old_size);
 	entry->name = (uint32_t)list->texts_size;
-	entry->uidl_size = (uint16_t)uidl_size;
+	entry->uidl_size = (uint8_t)uidl_size;
 	list->texts_size += old_size;
 	text_put(list, uidl, uidl_size);
 	return 0;

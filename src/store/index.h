@@ -39,6 +39,7 @@ enum index_flag {
 	INDEX_COUNTED = 2,	/* it was counted: the name's word is no longer needed */
 	INDEX_GONE = 4,		/* it vanished while it was looked at; never written */
 	INDEX_DOUBLE = 8,	/* it was met under two names */
+	INDEX_WIRE_FORM = 16,	/* the file with that stamp holds wire_size octets, in wire form */
 };
 
 struct index_entry {
@@ -47,11 +48,13 @@ struct index_entry {
 	uint64_t wire_size;
 	uint64_t inode;
 	uint32_t name;		/* offset of the texts: base, NUL, flags from the colon on, NUL, UIDL, NUL */
-	uint16_t base_size, flags_size, uidl_size;
+	uint16_t base_size, flags_size;
 	uint16_t unique_size;	/* how much of the base is the UIDL, where no other is given */
+	uint8_t uidl_size;
 	uint8_t directory;
 	uint8_t flags;		/* enum index_flag */
-	uint16_t unseen;	/* readings of the directories since it was met; 0 in the file */
+	uint8_t unseen;		/* readings of the directories since it was met; 0 in the file */
+	uint16_t stamp;		/* maildir_file_stamp(), where INDEX_WIRE_FORM is set */
 };
 
 struct index_list {

@@ -4,7 +4,7 @@
 #include "store/index.h"
 
 #define INDEX_MAGIC      "restante"
-#define INDEX_VERSION    1
+#define INDEX_VERSION    2
 #define INDEX_BYTE_ORDER 0x01020304u
 
 struct index_header {

@@ -270,7 +270,7 @@ test_a_lie_in_a_name_is_corrected(void **state)
 	directories_settle();
 	store = open_store();
 	assert_int_equal(size_of(store, 3), 99);
-	store_sent(store, 3, 6);
+	store_sent(store, 3, 6, false);
 	assert_int_equal(size_of(store, 3), 99);	/* this session's sizes hold still */
 	store_close(store);
 	store = open_store();
@@ -376,7 +376,7 @@ test_damage_is_not_written_again(void **state)
 	data[at] = 99;
 	index_overwrite(data, size);
 	store = open_store();
-	store_sent(store, 0, size_of(store, 0) + 1);
+	store_sent(store, 0, size_of(store, 0) + 1, false);
 	store_close(store);
 	store = open_store();
 	assert_true(store_message(store, 2, &(struct message){ .size = 0 }, &error) != 0 ||

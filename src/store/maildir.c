@@ -15,24 +15,24 @@
 #include "store/index.h"
 #include "store/maildir_file.h"
 #include "store/maildir_name.h"
+#include "store/maildir_reader.h"
 #include "store/maildir_scan.h"
 
 struct maildir {
 	struct store store;	/* first: the two share their address */
 	int directory;		/* the Maildir itself; holds the lock. -1: it does not exist */
-	int open_file;		/* the message that was read last, or -1 */
-	size_t open_index;
 	struct index_list list;
+	struct maildir_reader reader;
 	bool news;		/* the list holds what the index file does not */
 	bool *removed;		/* by index; NULL: none */
-	struct correction *corrections;
+	struct lesson *lessons;	/* by index; NULL: none */
 };
 
-/* A size that turned out to be another than the snapshot says. */
-struct correction {
-	struct correction *next;
-	size_t index;
+/* What sending a message has taught about it, beyond what the snapshot says. */
+struct lesson {
 	uint64_t size;
+	uint16_t stamp;
+	uint8_t flags;		/* enum index_flag; 0: nothing */
 };
 
 static struct maildir *
@@ -99,7 +99,8 @@ list_recall(struct index_list *list, const struct index_list *known)
 			continue;
 		if (old->flags & INDEX_SIZED) {
 			entry->wire_size = old->wire_size;
-			entry->flags |= old->flags & (INDEX_SIZED | INDEX_COUNTED);
+			entry->flags |= old->flags & (INDEX_SIZED | INDEX_COUNTED | INDEX_WIRE_FORM);
+			entry->stamp = old->stamp;
 		}
 		if (old->uidl_size > 0 && index_set_uidl(list, i, index_own_uidl(known, old)) != 0)
 			return -1;
@@ -218,7 +219,7 @@ list_make(struct maildir *m, struct error *error)
 	return result;
 }
 
-/* A list of its own with the sizes put right; the session's has to hold still. */
+/* A list of its own with what was found out; the session's has to hold still. */
 static int
 list_correct(const struct maildir *m, struct index_list *corrected)
 {
@@ -231,10 +232,12 @@ list_correct(const struct maildir *m, struct index_list *corrected)
 		    index_append(corrected, entry, index_base(&m->list, entry), entry->base_size,
 		        index_flags(&m->list, entry), index_own_uidl(&m->list, entry)) != 0)
 			return -1;
-	}
-	for (const struct correction *c = m->corrections; c != NULL; c = c->next) {
-		corrected->grown[c->index].wire_size = c->size;
-		corrected->grown[c->index].flags |= INDEX_SIZED | INDEX_COUNTED;
+		if (m->lessons[i].flags == 0)
+			continue;
+		corrected->grown[i].wire_size = m->lessons[i].size;
+		corrected->grown[i].flags &= (uint8_t)~INDEX_WIRE_FORM;
+		corrected->grown[i].flags |= m->lessons[i].flags;
+		corrected->grown[i].stamp = m->lessons[i].stamp;
 	}
 	return 0;
 }
@@ -247,7 +250,7 @@ list_remember(struct maildir *m)
 	struct index_list corrected = { 0 };
 	struct error error;
 
-	if (m->corrections != NULL && list_correct(m, &corrected) == 0)
+	if (m->lessons != NULL && list_correct(m, &corrected) == 0)
 		list = &corrected;
 	if (index_write(list, m->removed, m->directory, &error) != 0)
 		LOG(LOG_LEVEL_WARNING, "index-not-written", LOG_REASON(&error));
@@ -257,7 +260,7 @@ list_remember(struct maildir *m)
 static bool
 has_news(const struct maildir *m)
 {
-	return m->directory >= 0 && (m->news || m->removed != NULL || m->corrections != NULL) &&
+	return m->directory >= 0 && (m->news || m->removed != NULL || m->lessons != NULL) &&
 	    (m->list.stamps[MAILDIR_NEW].inode != 0 || m->list.stamps[MAILDIR_CUR].inode != 0);
 }
 
@@ -280,22 +283,16 @@ maildir_close(struct store *store)
 {
 	struct maildir *m = maildir_of(store);
 
-	if (m->open_file >= 0)
-		close(m->open_file);
+	maildir_reader_end(&m->reader);
 	if (has_news(m)) {
 		flock(m->directory, LOCK_UN);
 		list_remember(m);
 	}
 	if (m->directory >= 0)
 		close(m->directory);
-	while (m->corrections != NULL) {
-		struct correction *next = m->corrections->next;
-
-		free(m->corrections);
-		m->corrections = next;
-	}
 	index_free(&m->list);
 	free(m->removed);
+	free(m->lessons);
 	free(m);
 }
 
@@ -307,7 +304,8 @@ maildir_open(struct store **store, const char *path, struct error *error)
 	if (m == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for a maildrop");
 	m->store.ops = &maildir_ops;
-	m->directory = m->open_file = -1;
+	m->directory = -1;
+	maildir_reader_begin(&m->reader, &m->directory, &m->list);
 	if (directory_open(m, path, error) != 0 || (m->directory >= 0 && list_make(m, error) != 0)) {
 		maildir_close(&m->store);
 		return -1;
@@ -358,47 +356,57 @@ maildir_read(struct store *store, size_t index, uint64_t offset, void *buffer, s
 	struct maildir *m = maildir_of(store);
 	ssize_t n;
 
-	if (m->open_file < 0 || m->open_index != index) {
-		int file;
-
-		if (!index_entry_sound(&m->list, index))
-			return list_damaged(m, error);
-		file = maildir_file_open(m->directory, &m->list, &m->list.entries[index], error);
-		if (file < 0 && error->kind == ERROR_GONE)
-			list_doubt(m);
-		if (file < 0)
-			return -1;
-		if (m->open_file >= 0)
-			close(m->open_file);
-		m->open_file = file;
-		m->open_index = index;
-	}
-	n = maildir_file_read(m->open_file, buffer, size, offset, error);
-	/* A session that waits for its next command should not keep a file open. */
-	if (n <= 0) {
-		close(m->open_file);
-		m->open_file = -1;
-	}
+	if (!index_entry_sound(&m->list, index))
+		return list_damaged(m, error);
+	n = maildir_reader_read(&m->reader, index, offset, buffer, size, error);
+	if (n < 0 && error->kind == ERROR_GONE)
+		list_doubt(m);
 	return n;
 }
 
-/* A name may lie about its size (,W=), and a file may have been changed since it was counted. */
+static int
+maildir_message_file(struct store *store, size_t index)
+{
+	struct maildir *m = maildir_of(store);
+
+	return index_entry_sound(&m->list, index) ? maildir_reader_file(&m->reader, index) : -1;
+}
+
 static void
-maildir_sent(struct store *store, size_t index, uint64_t size)
+maildir_ahead(struct store *store, size_t index)
+{
+	struct maildir *m = maildir_of(store);
+
+	if (index_entry_sound(&m->list, index))
+		maildir_reader_ahead(&m->reader, index);
+}
+
+/*
+ * A name may lie about its size (,W=) and does not tell the form, and a file may have been changed
+ * since it was counted.
+ */
+static void
+maildir_sent(struct store *store, size_t index, uint64_t size, bool in_wire_form)
 {
 	struct maildir *m = maildir_of(store);
 	const struct index_entry *entry = &m->list.entries[index];
-	struct correction *correction;
+	struct lesson lesson = { .size = size, .flags = INDEX_SIZED | INDEX_COUNTED };
 
-	if (entry->wire_size == size)
-		return;
-	LOG(LOG_LEVEL_WARNING, "size-corrected", LOG_TEXT("message", index_base(&m->list, entry)),
-	    LOG_NUMBER("told", entry->wire_size), LOG_NUMBER("counted", size));
-	correction = malloc(sizeof(*correction));
-	if (correction == NULL)
-		return;
-	*correction = (struct correction){ .next = m->corrections, .index = index, .size = size };
-	m->corrections = correction;
+	if (in_wire_form)
+		lesson.stamp = maildir_reader_stamp(&m->reader, index);
+	if (lesson.stamp != 0)
+		lesson.flags |= INDEX_WIRE_FORM;
+	if (entry->wire_size != size)
+		LOG(LOG_LEVEL_WARNING, "size-corrected",
+		    LOG_TEXT("message", index_base(&m->list, entry)),
+		    LOG_NUMBER("told", entry->wire_size), LOG_NUMBER("counted", size));
+	else if ((lesson.flags & INDEX_WIRE_FORM) == 0 ||
+	    ((entry->flags & INDEX_WIRE_FORM) != 0 && entry->stamp == lesson.stamp))
+		return;		/* nothing new */
+	if (m->lessons == NULL)
+		m->lessons = calloc(m->list.count, sizeof(*m->lessons));
+	if (m->lessons != NULL)
+		m->lessons[index] = lesson;
 }
 
 static int
@@ -459,6 +467,8 @@ const struct store_ops maildir_ops = {
 	.open = maildir_open,
 	.message = maildir_message,
 	.read = maildir_read,
+	.file = maildir_message_file,
+	.ahead = maildir_ahead,
 	.sent = maildir_sent,
 	.remove = maildir_remove,
 	.release = maildir_release,

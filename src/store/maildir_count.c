@@ -32,9 +32,12 @@ static int
 file_count(int file, struct index_entry *entry, char *chunk, struct error *error)
 {
 	struct wire_size size;
+	struct stat before;
 	uint64_t offset = 0;
 	ssize_t n;
 
+	if (fstat(file, &before) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot look at a message");
 	wire_size_begin(&size);
 	while ((n = maildir_file_read(file, chunk, READ_SIZE, offset, error)) > 0) {
 		wire_size_add(&size, chunk, (size_t)n);
@@ -44,6 +47,10 @@ file_count(int file, struct index_entry *entry, char *chunk, struct error *error
 		return -1;
 	entry->wire_size = wire_size_end(&size);
 	entry->flags |= INDEX_SIZED | INDEX_COUNTED;
+	if (wire_size_is_stored_so(&size)) {
+		entry->flags |= INDEX_WIRE_FORM;
+		entry->stamp = maildir_file_stamp(&before);
+	}
 	return 0;
 }
 

@@ -67,6 +67,16 @@ maildir_file_open(int maildir, const struct index_list *list, const struct index
 	return file;
 }
 
+uint16_t
+maildir_file_stamp(const struct stat *status)
+{
+	uint64_t digest = (uint64_t)status->st_ino;
+
+	digest = digest * 0x9e3779b97f4a7c15 + (uint64_t)status->st_mtim.tv_sec;
+	digest = digest * 0x9e3779b97f4a7c15 + (uint64_t)status->st_mtim.tv_nsec;
+	return (uint16_t)(digest * 0x9e3779b97f4a7c15 >> 48);
+}
+
 ssize_t
 maildir_file_read(int file, void *buffer, size_t size, uint64_t offset, struct error *error)
 {

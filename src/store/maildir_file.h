@@ -2,6 +2,8 @@
 #pragma once
 
 #include <limits.h>
+#include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -18,6 +20,11 @@ void maildir_file_path(const struct index_list *, const struct index_entry *,
  */
 int maildir_file_open(int maildir, const struct index_list *, const struct index_entry *,
     struct error *);
+/*
+ * Tells a file from another and from itself before something was written into it: 16 bits of a
+ * digest. Mail is not rewritten in place; should somebody do it, it must not be sent unseen.
+ */
+uint16_t maildir_file_stamp(const struct stat *);
 /* Like pread; retried when interrupted. */
 ssize_t maildir_file_read(int file, void *buffer, size_t size, uint64_t offset, struct error *);
 /*

@@ -255,7 +255,7 @@ entry_copy(struct index_list *to, const struct index_list *from, const struct in
 	if (index_append(to, entry, index_base(from, entry), entry->base_size,
 	        index_flags(from, entry), "") != 0)
 		return -1;
-	to->grown[to->count - 1].unseen = (uint16_t)unseen;
+	to->grown[to->count - 1].unseen = (uint8_t)unseen;
 	return 0;
 }
 

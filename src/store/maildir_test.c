@@ -340,6 +340,78 @@ test_mail_that_arrives_waits(void **state)
 	store_close(store);
 }
 
+static size_t
+count_descriptors(void)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < 1000; i++)
+		count += fcntl(i, F_GETFD) >= 0;
+	return count;
+}
+
+/* Messages that are fetched ahead are the same, in any order; no descriptor stays open. */
+static void
+test_reading_ahead(void **state)
+{
+	static const size_t order[] = { 0, 1, 2, 3, 4, 5, 2, 2 };
+	size_t descriptors = count_descriptors(), open_descriptors;
+	struct store *store;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		char name[16], text[16];
+
+		snprintf(name, sizeof(name), "new/%d.a", i + 1);
+		snprintf(text, sizeof(text), i < 3 ? "%d\n" : "%d\r\n", i);
+		file_put(name, text);
+	}
+	store = open_store();
+	file_move("new/5.a", "cur/5.a:2,S");
+	open_descriptors = count_descriptors();
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		store_ahead(store, order[i]);	/* more than are kept */
+	assert_true(count_descriptors() > open_descriptors);
+	assert_true(count_descriptors() <= open_descriptors + STORE_AHEAD_MAX);
+	for (size_t i = 6; i-- > 0;) {
+		char name[16], text[16];
+
+		snprintf(name, sizeof(name), "%zu.a", i + 1);
+		snprintf(text, sizeof(text), i < 3 ? "%zu\n" : "%zu\r\n", i);
+		if (i == 3) {
+			int file = store_file(store, 3);
+
+			assert_true(file >= 0);
+			close(file);
+		}
+		assert_message(store, i, name, 3, text);
+	}
+	assert_int_equal(count_descriptors(), open_descriptors);
+	store_ahead(store, 0);
+	store_ahead(store, 1);
+	store_close(store);
+	assert_int_equal(count_descriptors(), descriptors);
+}
+
+/* It is refused when its turn comes. */
+static void
+test_reading_ahead_what_has_vanished(void **state)
+{
+	struct error error;
+	struct store *store;
+	char buffer[10], path[256];
+
+	(void)state;
+	file_put("new/1.a", "a\n");
+	store = open_store();
+	snprintf(path, sizeof(path), "%s/new/1.a", root);
+	assert_int_equal(unlink(path), 0);
+	store_ahead(store, 0);
+	assert_int_equal(store_read(store, 0, 0, buffer, sizeof(buffer), &error), -1);
+	assert_int_equal(error.kind, ERROR_GONE);
+	store_close(store);
+}
+
 static void
 test_the_lock_excludes_this_and_other_processes(void **state)
 {
@@ -498,6 +570,8 @@ main(void)
 		cmocka_unit_test_setup(test_messages_that_move_are_found_again, setup),
 		cmocka_unit_test_setup(test_a_message_that_vanished_is_gone, setup),
 		cmocka_unit_test_setup(test_mail_that_arrives_waits, setup),
+		cmocka_unit_test_setup(test_reading_ahead, setup),
+		cmocka_unit_test_setup(test_reading_ahead_what_has_vanished, setup),
 		cmocka_unit_test_setup(test_the_lock_excludes_this_and_other_processes, setup),
 		cmocka_unit_test_setup(test_the_kernel_frees_a_dead_holders_lock, setup),
 		cmocka_unit_test_setup(test_places_that_cannot_be_opened, setup),

@@ -273,10 +273,11 @@ mbox_read(struct store *store, size_t index, uint64_t offset, void *buffer, size
 
 /* Sizes are counted from the text itself; another one means another text, which is never sent. */
 static void
-mbox_sent(struct store *store, size_t index, uint64_t size)
+mbox_sent(struct store *store, size_t index, uint64_t size, bool in_wire_form)
 {
 	struct mbox *m = mbox_of(store);
 
+	(void)in_wire_form;
 	if (m->list.entries[index].wire_size != size)
 		LOG(LOG_LEVEL_WARNING, "size-differs", LOG_NUMBER("message", index + 1),
 		    LOG_NUMBER("told", m->list.entries[index].wire_size), LOG_NUMBER("sent", size));

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "mail/wire.h"
 
@@ -55,9 +57,38 @@ memory_remove(struct store *store, const bool marked[], struct error *error)
 }
 
 static void
-memory_sent(struct store *store, size_t index, uint64_t size)
+memory_sent(struct store *store, size_t index, uint64_t size, bool in_wire_form)
 {
-	((struct memory_store *)store)->sent[index] = size;
+	struct memory_store *m = (struct memory_store *)store;
+
+	m->sent[index] = size;
+	m->sent_in_wire_form[index] = in_wire_form;
+}
+
+static void
+memory_ahead(struct store *store, size_t index)
+{
+	struct memory_store *m = (struct memory_store *)store;
+
+	if (m->ahead_count < sizeof(m->ahead) / sizeof(m->ahead[0]))
+		m->ahead[m->ahead_count++] = index;
+}
+
+static int
+memory_file(struct store *store, size_t index)
+{
+	struct memory_store *m = (struct memory_store *)store;
+	size_t length = strlen(m->texts[index]);
+	int file = -1;
+
+	m->file_count++;
+	if (m->has_files)
+		file = memfd_create("message", MFD_CLOEXEC);
+	if (file >= 0 && pwrite(file, m->texts[index], length, 0) != (ssize_t)length) {
+		close(file);
+		file = -1;
+	}
+	return file;
 }
 
 static void
@@ -76,6 +107,8 @@ static const struct store_ops memory_ops = {
 	.scheme = "memory",
 	.message = memory_message,
 	.read = memory_read,
+	.ahead = memory_ahead,
+	.file = memory_file,
 	.sent = memory_sent,
 	.remove = memory_remove,
 	.release = memory_release,

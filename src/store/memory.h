@@ -20,6 +20,11 @@ struct memory_store {
 	bool removed[MEMORY_MESSAGES_MAX];		/* what remove() was told to remove, and did */
 	unsigned remove_count;		/* how often it was called */
 	uint64_t sent[MEMORY_MESSAGES_MAX];	/* what sent() was told */
+	bool sent_in_wire_form[MEMORY_MESSAGES_MAX];
+	bool has_files;			/* each message is in a file, whatever its form */
+	unsigned file_count;		/* how often one was asked for */
+	size_t ahead[32];		/* what ahead() was told, in order */
+	size_t ahead_count;
 	bool released, closed;
 };
 

@@ -77,9 +77,22 @@ store_remove(struct store *store, const bool marked[], struct error *error)
 }
 
 void
-store_sent(struct store *store, size_t index, uint64_t size)
+store_ahead(struct store *store, size_t index)
 {
-	store->ops->sent(store, index, size);
+	if (store->ops->ahead != NULL)
+		store->ops->ahead(store, index);
+}
+
+int
+store_file(struct store *store, size_t index)
+{
+	return store->ops->file != NULL ? store->ops->file(store, index) : -1;
+}
+
+void
+store_sent(struct store *store, size_t index, uint64_t size, bool in_wire_form)
+{
+	store->ops->sent(store, index, size, in_wire_form);
 }
 
 void

@@ -38,6 +38,8 @@ struct store {
 	uint64_t octets;	/* the sum of their sizes */
 };
 
+#define STORE_AHEAD_MAX 4
+
 struct store_ops {
 	const char *scheme;	/* "maildir" in "maildir:/home/anna/Maildir" */
 	bool is_file;		/* the path is one file; what lies beside it is needed too */
@@ -53,8 +55,22 @@ struct store_ops {
 	 * could not be removed (the others are gone); one that has vanished already is removed.
 	 */
 	int (*remove)(struct store *, const bool marked[], struct error *);
-	/* What the whole message really came to on the wire: the size to tell the next session. */
-	void (*sent)(struct store *, size_t index, uint64_t size);
+	/*
+	 * The message will be read soon: its octets may be fetched meanwhile. Said of STORE_AHEAD_MAX
+	 * messages at most that are still to be read. NULL: it makes no difference.
+	 */
+	void (*ahead)(struct store *, size_t index);
+	/*
+	 * A file that holds the message in wire form as it is (mail/wire.h), all of message.size
+	 * octets and nothing else: its descriptor, which the caller closes. -1: there is none, the
+	 * message must be read. NULL: there is never one.
+	 */
+	int (*file)(struct store *, size_t index);
+	/*
+	 * What the whole message really came to on the wire: the size to tell the next session; and
+	 * whether it was stored in wire form.
+	 */
+	void (*sent)(struct store *, size_t index, uint64_t size, bool in_wire_form);
 	/* Gives the lock up; afterwards only close() may be called, which writes what is remembered. */
 	void (*release)(struct store *);
 	void (*close)(struct store *);
@@ -68,7 +84,9 @@ int store_message(struct store *, size_t index, struct message *, struct error *
 ssize_t store_read(struct store *, size_t index, uint64_t offset, void *buffer, size_t size,
     struct error *);
 int store_remove(struct store *, const bool marked[], struct error *);
-void store_sent(struct store *, size_t index, uint64_t size);
+void store_ahead(struct store *, size_t index);
+int store_file(struct store *, size_t index);
+void store_sent(struct store *, size_t index, uint64_t size, bool in_wire_form);
 void store_release(struct store *);
 /* May take a while; call store_release() first where somebody waits. NULL is fine. */
 void store_close(struct store *);

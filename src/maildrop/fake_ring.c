@@ -1,0 +1,287 @@
+/* See fake_ring.h. */
+
+#include "maildrop/fake_ring.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE_SECONDS 60	/* only for a test that has failed already */
+
+const char *program;
+char root[] = "/tmp/restante-service-XXXXXX";
+
+struct service t;
+
+void
+file_put(const char *user, const char *name, const char *line, int count)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s/new/%s", root, user, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	for (int i = 0; i < count; i++)
+		fputs(line, file);
+	fclose(file);
+}
+
+bool
+file_exists(const char *user, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s/new/%s", root, user, name);
+	return access(path, F_OK) == 0;
+}
+
+void
+maildrop_make(const char *user)
+{
+	static const char *const directories[] = { "", "/new", "/cur", "/tmp" };
+	char path[256];
+
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/%s%s", root, user, directories[i]);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	file_put(user, "1.a", "a\n", 1);
+	file_put(user, "2.b", "b\n", 1);
+}
+
+static int
+remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+	(void)status;
+	(void)type;
+	return walk->level == 0 ? 0 : remove(path);
+}
+
+void
+auth_connect(void)
+{
+	struct ipc_channel_for to_auth = { .role = IPC_AUTH };
+	struct error error;
+	int ends[2];
+
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	channel_close(&t.auth);
+	channel_open(&t.auth, ends[0], IPC_AUTH, IPC_MAILDROP);
+	assert_int_equal(channel_send(&t.control, IPC_CHANNEL, &to_auth, ends[1], &error), 0);
+	close(ends[1]);
+}
+
+struct ipc_message
+control_receive(void)
+{
+	struct pollfd poll_descriptor = { .fd = t.control.descriptor, .events = POLLIN };
+	struct ipc_message message;
+	struct error error;
+
+	assert_int_equal(poll(&poll_descriptor, 1, PATIENCE_SECONDS * 1000), 1);
+	assert_int_equal(channel_receive(&t.control, &message, &error), 1);
+	return message;
+}
+
+void
+process_start(void)
+{
+	struct error error;
+	int ends[2], memfd;
+
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	t.process = fork();
+	assert_true(t.process >= 0);
+	if (t.process == 0) {
+		dup2(ends[1], 3);
+		execl(program, program, "--root", root, (char *)NULL);
+		_exit(127);
+	}
+	close(ends[1]);
+	channel_open(&t.control, ends[0], IPC_PARENT, IPC_MAILDROP);
+	t.auth.descriptor = -1;
+	memfd = config_to_memfd(&t.config, &error);
+	assert_true(memfd >= 0);
+	assert_int_equal(channel_send(&t.control, IPC_SETTINGS, NULL, memfd, &error), 0);
+	close(memfd);
+	auth_connect();
+	assert_int_equal(control_receive().type, IPC_READY);
+}
+
+int
+process_wait(void)
+{
+	int status;
+
+	assert_int_equal(waitpid(t.process, &status, 0), t.process);
+	t.process = 0;
+	return status;
+}
+
+int
+setup(void **state)
+{
+	(void)state;
+	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	maildrop_make("anna");
+	maildrop_make("bert");
+	config_defaults(&t.config);
+	t.config.maildrop_threads = 1;
+	process_start();
+	return 0;
+}
+
+int
+teardown(void **state)
+{
+	(void)state;
+	if (t.process > 0) {
+		kill(t.process, SIGKILL);
+		process_wait();
+	}
+	channel_close(&t.control);
+	channel_close(&t.auth);
+	return 0;
+}
+
+void
+patience(int socket)
+{
+	const struct timeval limit = { .tv_sec = PATIENCE_SECONDS };
+
+	setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+}
+
+void
+auth_opens(const char *user, uint64_t session, int stream)
+{
+	struct ipc_open open;
+	struct error error;
+
+	memset(&open, 0, sizeof(open));
+	open.session = session;
+	snprintf(open.user, sizeof(open.user), "%s", user);
+	snprintf(open.peer, sizeof(open.peer), "192.0.2.1:4711");
+	snprintf(open.place, sizeof(open.place), "maildir:%s/%s", root, user);
+	assert_int_equal(fcntl(stream, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(channel_send(&t.auth, IPC_OPEN, &open, stream, &error), 0);
+	close(stream);
+}
+
+void
+login_hands_over(int stream, uint64_t session, int client, const char *early)
+{
+	struct ipc_handover handover;
+	struct error error;
+
+	memset(&handover, 0, sizeof(handover));
+	handover.session = session;
+	handover.user = true;
+	strcpy(handover.sasl, "PLAIN");
+	assert_int_equal(handover_send(stream, &handover, client, early, strlen(early), &error), 0);
+	if (client >= 0) {
+		close(client);
+		close(stream);
+	}
+}
+
+struct talker
+log_in(const char *user, bool clear, uint64_t session, const char *early)
+{
+	struct talker talker;
+	int pair[2], client[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	auth_opens(user, session, pair[1]);
+	if (clear) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
+		assert_int_equal(fcntl(client[1], F_SETFL, O_NONBLOCK), 0);
+		login_hands_over(pair[0], session, client[1], early);
+		talker = (struct talker){ .socket = client[0], .stream = -1 };
+	} else {
+		login_hands_over(pair[0], session, -1, early);
+		talker = (struct talker){ .socket = pair[0], .stream = pair[0] };
+	}
+	patience(talker.socket);
+	return talker;
+}
+
+void
+say(const struct talker *talker, const char *text)
+{
+	assert_int_equal(send(talker->socket, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+void
+hear(const struct talker *talker, const char *expected)
+{
+	char text[2000];
+	size_t size = strlen(expected), used = 0;
+
+	while (used < size) {
+		ssize_t n = read(talker->socket, text + used, size - used);
+
+		if (n <= 0)
+			fail_msg("expected %s, heard %.*s", expected, (int)used, text);
+		used += (size_t)n;
+	}
+	text[size] = '\0';
+	assert_string_equal(text, expected);
+}
+
+void
+hear_the_end(const struct talker *talker)
+{
+	char octet;
+
+	assert_true(read(talker->socket, &octet, 1) <= 0);
+}
+
+void
+tcp_pair(int ends[2], int window)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	const int on = 1;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (window > 0)
+		setsockopt(ends[0], SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
+	assert_int_equal(connect(ends[0], (struct sockaddr *)&address, size), 0);
+	ends[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(ends[1] >= 0);
+	assert_int_equal(setsockopt(ends[1], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
+	close(listener);
+	patience(ends[0]);
+}
+
+int
+ring_run(int argc, char *argv[], int (*run)(void))
+{
+	int result;
+
+	if (argc != 2 || mkdtemp(root) == NULL)
+		return 1;
+	program = argv[1];
+	result = run();
+	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	rmdir(root);
+	return result;
+}

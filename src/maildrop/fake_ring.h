@@ -1,0 +1,71 @@
+/*
+ * The others of the ring, as a test plays them for the real restante-maildrop: parent, auth, login
+ * and client. Two users, anna and bert, have two messages each.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "ipc/channel.h"
+
+/* The process, and the other ends of its channels. */
+struct service {
+	pid_t process;
+	struct ipc_channel control, auth;
+	struct config config;
+};
+
+/* One client as the test holds it. */
+struct talker {
+	int socket;		/* the client's */
+	int stream;		/* login's end of the pair; -1: handed over */
+};
+
+extern const char *program;
+extern char root[];
+extern struct service t;
+
+/* main() of such a test, whose argument is the program. */
+int ring_run(int argc, char *argv[], int (*run)(void));
+/* Around each test: fresh maildrops and a new process with one thread. */
+int setup(void **state);
+int teardown(void **state);
+
+/* count times that line. */
+void file_put(const char *user, const char *name, const char *line, int count);
+bool file_exists(const char *user, const char *name);
+void maildrop_make(const char *user);
+
+/* As parent. */
+void process_start(void);
+int process_wait(void);
+struct ipc_message control_receive(void);
+void auth_connect(void);
+
+/* What auth does for a client that has logged in; the other end of stream is login's. */
+void auth_opens(const char *user, uint64_t session, int stream);
+/* What login does: hands the client's socket over (-1: pumps), with what came behind the password. */
+void login_hands_over(int stream, uint64_t session, int client, const char *early);
+/* Both. clear: on a socket of the client's own. */
+struct talker log_in(const char *user, bool clear, uint64_t session, const char *early);
+
+/*
+ * A TCP connection on loopback, as login hands it over: [0] is the client's end, which takes so many
+ * octets at once (0: as many as usual).
+ */
+void tcp_pair(int ends[2], int window);
+/* Reading from it fails after a while; only in a test that has failed already. */
+void patience(int socket);
+
+/* As the client. */
+void say(const struct talker *talker, const char *text);
+/* Reads exactly what is expected. */
+void hear(const struct talker *talker, const char *expected);
+void hear_the_end(const struct talker *talker);
