@@ -572,6 +572,7 @@ def test_passwords_in_clear_are_refused_by_default(make_server):
         assert client.error("USER anna").startswith("[AUTH] ")
         assert client.error("AUTH PLAIN " + plain("anna", anna.password)).startswith("[AUTH] ")
         client.ok(apop(client, "anna", anna.password))
+        client.ok("QUIT")  # gives the lock up, which a client that just goes does when it is noticed
     with server.connect("stls") as client:
         client.stls()
         assert "USER" in capabilities(client)
