@@ -184,17 +184,20 @@ client_open_store(struct client *client, struct store **store, struct error *err
 {
 	uint64_t hash = place_hash(client->place), holder;
 	uint64_t deadline = clock_milliseconds() + TAKEOVER_MILLISECONDS;
-	bool taken = false;
+	enum takeover takeover = TAKEOVER_REFUSED;
 
 	while (store_open(store, client->place, error) != 0) {
 		if (error->kind != ERROR_BUSY)
 			return -1;
-		if (!taken) {
-			taken = clients_take_over(client->clients, client, hash, &holder);
+		if (takeover == TAKEOVER_REFUSED) {
+			takeover = clients_take_over(client->clients, client, hash, &holder);
 			if (holder != 0)
 				error_set(error, ERROR_BUSY, "session %" PRIx64 " has the maildrop open", holder);
-			if (!taken)
+			if (takeover == TAKEOVER_REFUSED)
 				return -1;
+		}
+		if (takeover == TAKEOVER_DONE) {
+			takeover = TAKEOVER_NEEDLESS;
 			LOG(LOG_LEVEL_INFO, "taken-over", LOG_SESSION(client->session.id),
 			    LOG_TEXT("user", client->user), LOG_REASON(error));
 		}

@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -127,14 +128,23 @@ clients_opened(struct clients *clients, struct client *client, uint64_t place_ha
 	pthread_mutex_unlock(&clients->lock);
 }
 
-bool
+/* The lock is held, as above. A client that went and came back at once was faster than its session. */
+static bool
+client_has_hung_up(const struct client *client)
+{
+	struct pollfd poll_descriptor = { .fd = client->source.descriptor, .events = POLLRDHUP };
+
+	return poll(&poll_descriptor, 1, 0) > 0;
+}
+
+enum takeover
 clients_take_over(struct clients *clients, const struct client *newer, uint64_t place_hash,
     uint64_t *holder)
 {
 	uint64_t limit = newer->rules->takeover == CONFIG_TAKEOVER_NEWEST ? 0
 	                                                           : newer->rules->takeover_milliseconds;
 	uint64_t now = clock_milliseconds();
-	bool taken = false;
+	enum takeover result = TAKEOVER_REFUSED;
 
 	*holder = 0;
 	pthread_mutex_lock(&clients->lock);
@@ -142,14 +152,18 @@ clients_take_over(struct clients *clients, const struct client *newer, uint64_t 
 		if (client->place_hash != place_hash || client == newer)
 			continue;
 		*holder = client->session.id;
+		if (client_has_hung_up(client)) {
+			result = TAKEOVER_NEEDLESS;
+			continue;
+		}
 		if (newer->rules->takeover == CONFIG_TAKEOVER_NEVER ||
 		    now - atomic_load(&client->heard_milliseconds) < limit)
 			continue;
 		client_interrupt(client, SESSION_TAKEN_OVER, SHUT_RDWR);
-		taken = true;
+		result = TAKEOVER_DONE;
 	}
 	pthread_mutex_unlock(&clients->lock);
-	return taken;
+	return result;
 }
 
 size_t

@@ -42,11 +42,18 @@ struct clients {
 void clients_put(struct clients *, struct client *);
 /* Takes it out; exits the process if it was the last and the process is leaving. */
 void clients_remove(struct clients *, struct client *);
+enum takeover {
+	TAKEOVER_REFUSED,
+	TAKEOVER_DONE,		/* it was told to end */
+	TAKEOVER_NEEDLESS,	/* its client has hung up: it ends by itself */
+};
+
 /*
- * Ends the other client that has the place open, if the rules allow it: true, and whoever asks then
- * waits until the lock is free. *holder is its session, 0 if it is none of this process's.
+ * Ends the other client that has the place open, if the rules allow it. Unless it is refused,
+ * whoever asks then waits until the lock is free. *holder is the other's session, 0 if it is none
+ * of this process's.
  */
-bool clients_take_over(struct clients *, const struct client *, uint64_t place_hash,
+enum takeover clients_take_over(struct clients *, const struct client *, uint64_t place_hash,
     uint64_t *holder);
 /* From now on the client is the one that has the place open. */
 void clients_opened(struct clients *, struct client *, uint64_t place_hash);

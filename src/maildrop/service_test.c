@@ -456,6 +456,27 @@ test_a_session_that_takes_nothing_gives_way(void **state)
 	close(newer.socket);
 }
 
+/* Here the session cannot see at once that its client has gone: it is at work for it. */
+static void
+test_a_client_that_hung_up_is_waited_for(void **state)
+{
+	struct talker gone, newer;
+
+	(void)state;
+	file_put("anna", "3.large", "sixty-nine octets and a line end make seventy octets of a message...\n",
+	    LARGE_LINES);
+	restart_with(takes_over_never);
+	gone = log_in("anna", true, 1, "DELE 1\r\nRETR 3\r\n");
+	hear(&gone, "+OK 3 messages");
+	shutdown(gone.socket, SHUT_WR);
+	newer = log_in("anna", true, 2, "");
+	/* It is not refused at once. */
+	assert_int_equal(poll(&(struct pollfd){ .fd = newer.socket, .events = POLLIN }, 1, 500), 0);
+	close(gone.socket);
+	hear(&newer, "+OK 3 messages");
+	close(newer.socket);
+}
+
 static void
 test_never_means_never(void **state)
 {
@@ -526,6 +547,7 @@ run(void)
 		cmocka_unit_test_setup_teardown(test_the_last_answer_arrives_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_silent_session_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_session_that_takes_nothing_gives_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_client_that_hung_up_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_never_means_never, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_newest_wins_where_it_is_said, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_process_without_clients_leaves, setup, teardown),
