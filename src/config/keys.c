@@ -60,7 +60,7 @@ const struct config_key config_keys[] = {
 	  "a session that says nothing for so long is ended" },
 	{ "login_timeout_seconds", CONFIG_NUMBER, TOP(login_timeout_seconds), "180", 10, 3600, NULL,
 	  "from the connection to a successful login" },
-	{ "write_timeout_seconds", CONFIG_NUMBER, TOP(write_timeout_seconds), "120", 10, 3600, NULL,
+	{ "write_timeout_seconds", CONFIG_NUMBER, TOP(write_timeout_seconds), "600", 600, DAY, NULL,
 	  "a client that takes nothing for so long has gone" },
 	{ "bad_commands_max", CONFIG_NUMBER, TOP(bad_commands_max), "10", 1, 1000, NULL,
 	  "after so many bad commands the connection is closed" },
