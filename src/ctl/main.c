@@ -25,6 +25,8 @@ const struct ctl_command ctl_commands[] = {
 	{ "reload", "", "check the configuration and put it in force", ctl_reload },
 	{ "config", "", "every value in force after a reload, and where it comes from",
 	    ctl_config },
+	{ "import-uidl", "[option ...] user | place ... | --all | --tree directory",
+	    "take the UIDLs over that another server gave", ctl_import_uidl },
 	{ "user", "add | passwd | delete | list | check ...", "edit the users file", ctl_user },
 	{ .name = NULL },
 };

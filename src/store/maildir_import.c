@@ -64,7 +64,7 @@ kind_find(int maildir, const struct foreign_kind **found, struct error *error)
 		*found = kind;
 	}
 	if (*found == NULL)
-		return error_set(error, ERROR_PERMANENT, "there is no list of another server in it");
+		return error_set(error, ERROR_GONE, "there is no list of another server in it");
 	return 0;
 }
 
@@ -98,7 +98,7 @@ foreign_read(struct import *import, const struct import_source *source,
 		return error_set(error, ERROR_PERMANENT, "a plain list needs --list");
 	result = text_file_read(&text, &size, import->maildir, (*kind)->file, error);
 	if (result == 0)
-		return error_set(error, ERROR_PERMANENT, "there is no %s in it", (*kind)->file);
+		return error_set(error, ERROR_GONE, "there is no %s in it", (*kind)->file);
 	if (result < 0)
 		return -1;
 	result = list_parse(&import->foreign, source, *kind, text, size, error);
