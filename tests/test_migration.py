@@ -1,9 +1,12 @@
 """Mail comes from another server, and no client fetches again what it has: Debian's Dovecot and
 Courier serve a Maildir first, then restante does, on the same port, for the same client."""
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -266,3 +269,152 @@ def test_arguments(server, arguments):
     server.write_configuration()
     finished = server.control("import-uidl", *arguments)
     assert finished.returncode == 64 and finished.stderr
+
+
+# verify-uidl
+
+
+def verified(server, port, *more, user="anna", password=restante.PASSWORD, host="127.0.0.1"):
+    return server.control("verify-uidl", "--host", host, "--port", str(port), "--user", user,
+                          "--password-command", "echo '%s'; echo more" % password, *more)
+
+
+def test_verify(old):
+    kind, server, start = old
+    user = server.users["anna"]
+    port, = restante.free_ports(1)
+    with start(port):
+        listing(port, user)
+        server.start()
+        finished = verified(server, port)
+        assert finished.returncode == 65, finished.stderr
+        assert "15 messages there, 15 here; 0 keep their UIDL" in finished.stdout
+        assert "15 messages are only here; a client would fetch them, again" in finished.stdout
+        assert "15 messages are only there:" in finished.stdout and "and 5 more" in finished.stdout
+        imported(server, "anna")
+        stored = user.stored()
+        finished = verified(server, port)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        assert "15 messages there, 15 here; 15 keep their UIDL" in finished.stdout
+        assert "No client would fetch anything again." in finished.stdout
+        assert ("4 sizes differ" in finished.stdout) == (kind == "courier")
+        unchanged = stored == user.stored()
+        assert unchanged
+        # One that is gone here, and one that is new to the old server, too.
+        with server.login(user) as client:
+            client.ok("DELE 3")
+            client.ok("QUIT")
+        user.deliver(b"Subject: new\n\nmail\n", name="1999999999.M1P1.x")
+        finished = verified(server, port)
+        assert finished.returncode == 65
+        assert "15 messages there, 15 here; 14 keep" in finished.stdout
+        assert "1 messages are only here" in finished.stdout and "1999999999.M1P1.x" in finished.stdout
+        assert verified(server, port, password="wrong").returncode == 77
+        with server.login(user):
+            finished = verified(server, port)
+            assert finished.returncode == 75 and "session" in finished.stderr
+
+
+def test_verify_says_that_the_order_differs(make_server):
+    """Dovecot's order is that of its UIDs, ours is that of the times in the names."""
+    _, server, start = prepare("dovecot", make_server)
+    user = server.users["anna"]
+    port, = restante.free_ports(1)
+    with start(port):
+        listing(port, user)
+        user.deliver(b"Subject: old\n\nmail\n", name="1.M1P1.x")
+        listing(port, user)
+        server.start()
+        imported(server, "anna")
+        finished = verified(server, port)
+    assert finished.returncode == 0
+    assert "The order differs from message 16 on (clients do not care)." in finished.stdout
+
+
+@pytest.mark.parametrize("mode", ["stls", "implicit"])
+def test_verify_over_tls(make_server, mode):
+    _, server, start = prepare("dovecot", make_server)
+    user = server.users["anna"]
+    port, = restante.free_ports(1)
+    with start(port, "ssl = required\n") as running:
+        port = running.tls_port if mode == "implicit" else port
+        authority = server.certificates[0][0]
+        server.start()
+        for host, trusted, status in (("127.0.0.1", True, 65), ("localhost", True, 65),
+                                      ("127.0.0.1", False, 76)):
+            finished = verified(server, port, "--tls", mode, "--ca-file" if trusted else "--ours",
+                                authority if trusted else "anna", host=host)
+            assert finished.returncode == status, (host, trusted, finished)
+            assert ("15 messages there" in finished.stdout) == trusted
+        with open(running.directory + "/log") as file:
+            log = file.read()
+        # Where the certificate was not good, no name was sent.
+        assert log.count("Login: user=") == 2 and log.count("user=<anna>") >= 2, log
+    assert user.stored()
+
+
+class Hostile:
+    """Says what it is told to, whatever it hears."""
+
+    def __init__(self, *replies):
+        self.replies, self.heard = replies, b""
+
+    def __enter__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.serve, daemon=True).start()
+        return self.socket.getsockname()[1]
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def serve(self):
+        connection, _ = self.socket.accept()
+        with connection, contextlib.suppress(OSError):
+            for number, reply in enumerate(self.replies, 1):
+                connection.sendall(reply)
+                if number < len(self.replies):
+                    connection.recv(4096)
+
+
+HELLO = [b"+OK\r\n", b"+OK\r\n", b"+OK\r\n"]
+
+
+@pytest.mark.parametrize("replies, says", [
+    ([b"220 mail ESMTP\r\n"], "does not speak POP3"),
+    ([b"x" * 5000], "too long a line"),
+    ([], "closed the connection"),
+    ([*HELLO, b"+OK\r\n" + b"1 " + b"u" * 300 + b"\r\n"], "makes no sense"),
+    ([*HELLO, b"+OK\r\n1 a\r\n"], "closed the connection"),
+    ([*HELLO, b"+OK\r\n1 a\r\n.\r\n", b"+OK\r\n2 1\r\n.\r\n"], "different messages"),
+    ([*HELLO, b"+OK\r\n1 \x1b[2J\r\n.\r\n", b"-ERR \x1b[2J\r\n"], "said -ERR ?[2J"),
+])
+def test_verify_and_a_hostile_server(server, replies, says):
+    server.write_users()
+    server.write_configuration()
+    with Hostile(*replies) as port:
+        finished = verified(server, port)
+    assert finished.returncode in (76, 77) and says in finished.stderr
+    assert "\x1b" not in finished.stdout + finished.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["--host", "x", "--user", "y"], ["--nonsense"],
+    ["--host", "127.0.0.1", "--user", "y", "--password-command", "true", "--tls", "maybe"],
+    ["--host", "127.0.0.1", "--user", "y", "--password-command", "true", "more"]])
+def test_arguments_of_verify(server, arguments):
+    server.write_users()
+    server.write_configuration()
+    finished = server.control("verify-uidl", *arguments)
+    assert finished.returncode == 64 and finished.stderr
+
+
+def test_verify_needs_a_password_and_a_server(server):
+    server.write_users()
+    server.write_configuration()
+    port, = restante.free_ports(1)
+    assert verified(server, port).returncode == 75
+    command = ["--host", "127.0.0.1", "--user", "anna", "--password-command"]
+    for text in ("true", "echo x; false"):
+        finished = server.control("verify-uidl", *command, text)
+        assert finished.returncode == 65 and "password" in finished.stderr
+    assert verified(server, port, "--ours", "nobody-of-that-name").returncode == 67

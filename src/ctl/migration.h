@@ -43,4 +43,5 @@ int target_work(const struct config *, const struct target *,
 /* An exit status for an error of a kind. */
 int target_status(const struct error *);
 /* Names and texts of others on a terminal: nothing in them may move the cursor. */
+void target_clean(char *text);
 void target_print(const char *text);

@@ -31,11 +31,25 @@ target_status(const struct error *error)
 	return statuses[error->kind];
 }
 
+static bool
+is_printable(char c)
+{
+	return c >= 0x20 && c < 0x7f;
+}
+
+void
+target_clean(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (!is_printable(*text))
+			*text = '?';
+}
+
 void
 target_print(const char *text)
 {
 	for (; *text != '\0'; text++)
-		putchar(*text >= 0x20 && *text < 0x7f ? *text : '?');
+		putchar(is_printable(*text) ? *text : '?');
 }
 
 static int

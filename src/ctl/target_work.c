@@ -98,10 +98,10 @@ target_work(const struct config *config, const struct target *target,
 	fflush(NULL);
 	child = fork();
 	if (child == 0) {
-		/* Standard output is the caller's: the answer goes through the pipe alone. */
 		if (become(target) != 0)
 			_exit(2);
 		work(target, question, answer);
+		fflush(stdout);
 		_exit(write_all(ends[1], answer, size) ? 0 : 1);
 	}
 	close(ends[1]);
