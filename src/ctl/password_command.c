@@ -49,7 +49,7 @@ drain(int output)
 int
 password_command(char password[PASSWORD_SIZE], const char *command, struct error *error)
 {
-	int output, status, result;
+	int output = -1, status, result;
 	pid_t child = command_start(command, &output, error);
 
 	if (child < 0)

@@ -77,8 +77,8 @@ row_parse(struct uidl_table *table, const char *line, size_t size, struct error 
 int
 maildir_uidls_parse(struct uidl_table *table, const char *text, size_t size, struct error *error)
 {
-	const char *end, *newline;
-	uint64_t count;
+	const char *end = text, *newline;
+	uint64_t count = 0;
 	int result;
 
 	*table = (struct uidl_table){ 0 };
