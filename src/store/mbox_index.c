@@ -8,18 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <xxhash.h>
 
 #include "base/limits.h"
 #include "store/mbox_scan.h"
+#include "store/store.h"
 
 #define MAGIC        "restmbox"
-#define VERSION      1
+#define VERSION      2
 #define BYTE_ORDER_MARK 0x01020304u
-#define REST_SECONDS 60
 
 struct header {
 	char magic[8];
@@ -27,6 +26,7 @@ struct header {
 	uint64_t count, octets, end, seen_from;
 	struct mbox_stamp stamp;
 	uint64_t tail;		/* digest of what stands before end */
+	uint8_t maildrop[INDEX_MAILDROP_SIZE];	/* struct index_place */
 	uint64_t checksum;	/* of the header before it */
 };
 
@@ -40,10 +40,24 @@ mbox_path_beside(char *out, size_t size, const char *path, const char *prefix, c
 	return length > 0 && (size_t)length < size;
 }
 
-static bool
-index_path(char path[PLACE_SIZE + 32], const char *mbox, const char *suffix)
+/* The name of an index beside its mbox goes with that of the mbox, its directory's does not. */
+void
+mbox_index_locate(struct index_place *place, const char *path, int index_directory)
 {
-	return mbox_path_beside(path, PLACE_SIZE + 32, mbox, ".", suffix);
+	const char *slash = strrchr(path, '/');
+	uint8_t maildrop[INDEX_MAILDROP_SIZE];
+	char name[INDEX_PLACE_SIZE];
+
+	if (index_directory >= 0) {
+		index_maildrop_digest(maildrop, "mbox", path);
+		index_place_apart(place, index_directory, maildrop);
+	} else if (index_directory == STORE_INDEX_BESIDE &&
+	    mbox_path_beside(name, sizeof(name), path, ".", ".restante-index")) {
+		index_place_beside(place, AT_FDCWD, name);
+		index_maildrop_digest(place->maildrop, "mbox", slash != NULL ? slash + 1 : path);
+	} else {
+		index_place_none(place);
+	}
 }
 
 static uint64_t
@@ -69,7 +83,8 @@ mbox_entry_is_sound(const struct mbox_list *list, size_t index)
 }
 
 static int
-header_check(const struct header *header, size_t file_size, struct error *problem)
+header_check(const struct header *header, size_t file_size, const struct index_place *place,
+    struct error *problem)
 {
 	const char *what = NULL;
 
@@ -82,6 +97,8 @@ header_check(const struct header *header, size_t file_size, struct error *proble
 		what = "it is of another version";
 	else if (header->checksum != header_checksum(header))
 		what = "its header is damaged";
+	else if (memcmp(header->maildrop, place->maildrop, sizeof(header->maildrop)) != 0)
+		what = "it belongs to another maildrop";
 	else if ((file_size - sizeof(*header)) % sizeof(struct mbox_entry) != 0 ||
 	    header->count != (file_size - sizeof(*header)) / sizeof(struct mbox_entry))
 		what = "it is cut";
@@ -121,15 +138,13 @@ file_map(int file, size_t *size)
 }
 
 enum mbox_index_use
-mbox_index_read(struct mbox_list *list, const char *path, int file, const struct mbox_stamp *now,
-    struct error *problem)
+mbox_index_read(struct mbox_list *list, const struct index_place *place, int file,
+    const struct mbox_stamp *now, struct error *problem)
 {
-	char name[PLACE_SIZE + 32];
 	enum mbox_index_use use = MBOX_INDEX_NONE;
 	const struct header *header;
 	size_t size = 0;
-	int index = index_path(name, path, ".restante-index") ?
-	    open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) : -1;
+	int index = index_place_open(place);
 
 	problem->text[0] = '\0';
 	if (index < 0)
@@ -138,7 +153,7 @@ mbox_index_read(struct mbox_list *list, const char *path, int file, const struct
 	close(index);
 	if (header == NULL)
 		error_set(problem, ERROR_PERMANENT, "the index is not used: it is not an index");
-	else if (header_check(header, size, problem) == 0)
+	else if (header_check(header, size, place, problem) == 0)
 		use = header_use(header, file, now);
 	if (use == MBOX_INDEX_NONE) {
 		if (header != NULL)
@@ -166,7 +181,7 @@ entries_write(FILE *out, const struct mbox_list *list)
 }
 
 static void
-header_make(struct header *header, const struct mbox_list *list)
+header_make(struct header *header, const struct mbox_list *list, const struct index_place *place)
 {
 	memset(header, 0, sizeof(*header));
 	memcpy(header->magic, MAGIC, sizeof(header->magic));
@@ -180,26 +195,11 @@ header_make(struct header *header, const struct mbox_list *list)
 	header->end = list->end;
 	header->seen_from = list->seen_from;
 	header->tail = list->tail;
+	memcpy(header->maildrop, place->maildrop, sizeof(header->maildrop));
 	header->checksum = header_checksum(header);
 }
 
-/* As in index_file.c: one temporary name; a fresh one is another session's, let that one win. */
-static int
-temporary_open(const char *path)
-{
-	static const int how = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	int file = open(path, how, 0600);
-	struct stat status;
-
-	if (file >= 0 || errno != EEXIST)
-		return file;
-	if (lstat(path, &status) == 0 && status.st_mtime + REST_SECONDS < time(NULL) &&
-	    unlink(path) == 0)
-		return open(path, how, 0600);
-	errno = EEXIST;
-	return -1;
-}
-
+/* Closes the file. */
 static int
 index_fill(int file, const struct header *header, const struct mbox_list *list)
 {
@@ -215,34 +215,22 @@ index_fill(int file, const struct header *header, const struct mbox_list *list)
 }
 
 int
-mbox_index_write(const struct mbox_list *list, const char *path, struct error *error)
+mbox_index_write(const struct mbox_list *list, const struct index_place *place, struct error *error)
 {
-	char name[PLACE_SIZE + 32], temporary[PLACE_SIZE + 32];
 	struct header header;
-	int out;
+	int file;
 
-	if (!index_path(name, path, ".restante-index") ||
-	    !index_path(temporary, path, ".restante-index.tmp"))
+	if (place->name[0] == '\0')
 		return 0;
-	header_make(&header, list);
-	out = temporary_open(temporary);
-	/* Another writes it, or this is a directory where none can be: that is as it should be. */
-	if (out < 0)
-		return errno == EEXIST || errno == EACCES || errno == EPERM || errno == EROFS ?
-		    0 : error_errno(error, ERROR_TEMPORARY, "cannot create an index");
-	if (index_fill(out, &header, list) != 0 || rename(temporary, name) != 0) {
-		error_errno(error, ERROR_TEMPORARY, "cannot write the index");
-		unlink(temporary);
-		return -1;
-	}
-	return 0;
-}
-
-void
-mbox_index_drop(const char *path)
-{
-	char name[PLACE_SIZE + 32];
-
-	if (index_path(name, path, ".restante-index"))
-		unlink(name);
+	header_make(&header, list, place);
+	file = index_place_create(place);
+	if (file < 0 && errno == EEXIST)
+		return 0;
+	if (file < 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot create an index");
+	if (index_fill(file, &header, list) == 0 && index_place_commit(place) == 0)
+		return 0;
+	error_errno(error, ERROR_TEMPORARY, "cannot write the index");
+	index_place_abandon(place);
+	return -1;
 }

@@ -64,9 +64,13 @@ list_is_seen(const struct mbox *m)
 static int
 ranges_find(struct mbox *m, const bool marked[], struct ranges *ranges, struct error *error)
 {
-	bool seen = list_is_seen(m);
+	bool seen;
 	int result = 0;
 
+	for (size_t i = 0; i < m->list.count; i++)
+		if (marked[i])
+			(void)mbox_entry_check(m, i, true, error);
+	seen = list_is_seen(m);
 	for (size_t i = 0; i < m->list.count; i++) {
 		const struct mbox_entry *entry = &m->list.entries[i];
 		struct error problem;
@@ -75,7 +79,6 @@ ranges_find(struct mbox *m, const bool marked[], struct ranges *ranges, struct e
 			continue;
 		if (!mbox_entry_is_sound(&m->list, i)) {
 			result = error_set(error, ERROR_TEMPORARY, "the index is damaged");
-			mbox_index_drop(m->path);
 			continue;
 		}
 		if (!seen) {
