@@ -32,6 +32,8 @@ const struct config_key config_keys[] = {
 	  "who may log in, and with which password" },
 	{ "mail_place", CONFIG_TEXT, TOP(mail_place), "maildir:%h/Maildir", 0, 0, NULL,
 	  "where a user's mail is: %u user, %n local part, %d domain, %h home" },
+	{ "index_directory", CONFIG_PATH, TOP(index_directory), "", 0, 0, NULL,
+	  "where indexes are kept; empty: beside the mail" },
 	{ "run_directory", CONFIG_PATH, TOP(run_directory), "/run/restante", 0, 0, NULL,
 	  "where the socket for restantectl is made" },
 	{ "login_user", CONFIG_TEXT, TOP(login_user), "_restante-login", 0, 0, NULL,
