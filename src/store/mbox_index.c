@@ -13,22 +13,9 @@
 #include <xxhash.h>
 
 #include "base/limits.h"
+#include "store/mbox_index_file.h"
 #include "store/mbox_scan.h"
 #include "store/store.h"
-
-#define MAGIC        "restmbox"
-#define VERSION      2
-#define BYTE_ORDER_MARK 0x01020304u
-
-struct header {
-	char magic[8];
-	uint32_t version, byte_order, header_size, entry_size;
-	uint64_t count, octets, end, seen_from;
-	struct mbox_stamp stamp;
-	uint64_t tail;		/* digest of what stands before end */
-	uint8_t maildrop[INDEX_MAILDROP_SIZE];	/* struct index_place */
-	uint64_t checksum;	/* of the header before it */
-};
 
 bool
 mbox_path_beside(char *out, size_t size, const char *path, const char *prefix, const char *suffix)
@@ -68,9 +55,9 @@ entry_checksum(const struct mbox_entry *entry)
 }
 
 static uint64_t
-header_checksum(const struct header *header)
+header_checksum(const struct mbox_index_header *header)
 {
-	return XXH3_64bits(header, offsetof(struct header, checksum));
+	return XXH3_64bits(header, offsetof(struct mbox_index_header, checksum));
 }
 
 bool
@@ -83,16 +70,16 @@ mbox_entry_is_sound(const struct mbox_list *list, size_t index)
 }
 
 static int
-header_check(const struct header *header, size_t file_size, const struct index_place *place,
+header_check(const struct mbox_index_header *header, size_t file_size, const struct index_place *place,
     struct error *problem)
 {
 	const char *what = NULL;
 
-	if (file_size < sizeof(*header) || memcmp(header->magic, MAGIC, 8) != 0)
+	if (file_size < sizeof(*header) || memcmp(header->magic, MBOX_INDEX_MAGIC, 8) != 0)
 		what = "it is not an index";
-	else if (header->byte_order != BYTE_ORDER_MARK)
+	else if (header->byte_order != MBOX_INDEX_BYTE_ORDER)
 		what = "it is from a machine of another byte order";
-	else if (header->version != VERSION || header->header_size != sizeof(*header) ||
+	else if (header->version != MBOX_INDEX_VERSION || header->header_size != sizeof(*header) ||
 	    header->entry_size != sizeof(struct mbox_entry))
 		what = "it is of another version";
 	else if (header->checksum != header_checksum(header))
@@ -108,7 +95,7 @@ header_check(const struct header *header, size_t file_size, const struct index_p
 
 /* The same file, of the same size and time, with the same tail; or one that has grown. */
 static enum mbox_index_use
-header_use(const struct header *header, int file, const struct mbox_stamp *now)
+header_use(const struct mbox_index_header *header, int file, const struct mbox_stamp *now)
 {
 	uint64_t tail;
 	struct error error;
@@ -142,7 +129,7 @@ mbox_index_read(struct mbox_list *list, const struct index_place *place, int fil
     const struct mbox_stamp *now, struct error *problem)
 {
 	enum mbox_index_use use = MBOX_INDEX_NONE;
-	const struct header *header;
+	const struct mbox_index_header *header;
 	size_t size = 0;
 	int index = index_place_open(place);
 
@@ -181,12 +168,12 @@ entries_write(FILE *out, const struct mbox_list *list)
 }
 
 static void
-header_make(struct header *header, const struct mbox_list *list, const struct index_place *place)
+header_make(struct mbox_index_header *header, const struct mbox_list *list, const struct index_place *place)
 {
 	memset(header, 0, sizeof(*header));
-	memcpy(header->magic, MAGIC, sizeof(header->magic));
-	header->version = VERSION;
-	header->byte_order = BYTE_ORDER_MARK;
+	memcpy(header->magic, MBOX_INDEX_MAGIC, sizeof(header->magic));
+	header->version = MBOX_INDEX_VERSION;
+	header->byte_order = MBOX_INDEX_BYTE_ORDER;
 	header->header_size = sizeof(*header);
 	header->entry_size = sizeof(struct mbox_entry);
 	header->stamp = list->stamp;
@@ -201,7 +188,7 @@ header_make(struct header *header, const struct mbox_list *list, const struct in
 
 /* Closes the file. */
 static int
-index_fill(int file, const struct header *header, const struct mbox_list *list)
+index_fill(int file, const struct mbox_index_header *header, const struct mbox_list *list)
 {
 	FILE *out = fdopen(file, "w");
 	bool written;
@@ -217,7 +204,7 @@ index_fill(int file, const struct header *header, const struct mbox_list *list)
 int
 mbox_index_write(const struct mbox_list *list, const struct index_place *place, struct error *error)
 {
-	struct header header;
+	struct mbox_index_header header;
 	int file;
 
 	if (place->name[0] == '\0')
