@@ -11,8 +11,9 @@
 
 #include <xxhash.h>
 
+#include "store/index_output.h"
+
 #define READ_SIZE_MAX (16 * 1024)	/* a larger one is mapped: only what is used is touched */
-#define CHUNK_SIZE    (64 * 1024)
 
 static uint64_t
 header_checksum(const struct index_header *header)
@@ -167,39 +168,6 @@ index_read(struct index_list *list, const struct index_place *place,
 	return 1;
 }
 
-/* Collects small pieces; the file is new, so that a short write can only mean a full disk. */
-struct output {
-	int file;
-	size_t used;
-	bool failed;
-	char chunk[CHUNK_SIZE];
-};
-
-static void
-output_flush(struct output *output)
-{
-	size_t done = 0;
-
-	while (!output->failed && done < output->used) {
-		ssize_t n = write(output->file, output->chunk + done, output->used - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			output->failed = true;
-	}
-	output->used = 0;
-}
-
-static void
-output_put(struct output *output, const void *data, size_t size)
-{
-	if (size > sizeof(output->chunk) - output->used)
-		output_flush(output);
-	memcpy(output->chunk + output->used, data, size);
-	output->used += size;
-}
-
 static bool
 is_kept(const bool without[], size_t index)
 {
@@ -229,7 +197,7 @@ header_make(struct index_header *header, const struct index_list *list, const bo
 }
 
 static void
-entries_put(struct output *output, const struct index_list *list, const bool without[])
+entries_put(struct index_output *output, const struct index_list *list, const bool without[])
 {
 	uint32_t name = 0;
 
@@ -242,11 +210,11 @@ entries_put(struct output *output, const struct index_list *list, const bool wit
 		entry.unseen = 0;
 		entry.checksum = entry_checksum(&entry, list->texts + list->entries[i].name);
 		name += (uint32_t)entry_texts_size(&entry);
-		output_put(output, &entry, sizeof(entry));
+		index_output_put(output, &entry, sizeof(entry));
 	}
 	for (size_t i = 0; i < list->count; i++)
 		if (is_kept(without, i))
-			output_put(output, list->texts + list->entries[i].name,
+			index_output_put(output, list->texts + list->entries[i].name,
 			    entry_texts_size(&list->entries[i]));
 }
 
@@ -254,22 +222,15 @@ static int
 file_fill(int file, const struct index_list *list, const bool without[],
     const struct index_place *place)
 {
-	struct output *output = malloc(sizeof(*output));
+	struct index_output *output = index_output_begin(file);
 	struct index_header header;
-	bool failed;
 
 	if (output == NULL)
 		return -1;
-	output->file = file;
-	output->used = 0;
-	output->failed = false;
 	header_make(&header, list, without, place);
-	output_put(output, &header, sizeof(header));
+	index_output_put(output, &header, sizeof(header));
 	entries_put(output, list, without);
-	output_flush(output);
-	failed = output->failed;
-	free(output);
-	return failed ? -1 : 0;
+	return index_output_end(output);
 }
 
 static bool

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <xxhash.h>
 
 #include "base/limits.h"
+#include "store/index_output.h"
 #include "store/mbox_index_file.h"
 #include "store/mbox_scan.h"
 #include "store/store.h"
@@ -154,19 +154,6 @@ mbox_index_read(struct mbox_list *list, const struct index_place *place, int fil
 	return use;
 }
 
-static bool
-entries_write(FILE *out, const struct mbox_list *list)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		struct mbox_entry entry = list->entries[i];
-
-		entry.checksum = entry_checksum(&entry);
-		if (!mbox_entry_is_sound(list, i) || fwrite(&entry, sizeof(entry), 1, out) != 1)
-			return false;
-	}
-	return true;
-}
-
 static void
 header_make(struct mbox_index_header *header, const struct mbox_list *list, const struct index_place *place)
 {
@@ -186,38 +173,56 @@ header_make(struct mbox_index_header *header, const struct mbox_list *list, cons
 	header->checksum = header_checksum(header);
 }
 
-/* Closes the file. */
 static int
-index_fill(int file, const struct mbox_index_header *header, const struct mbox_list *list)
+index_fill(int file, const struct mbox_list *list, const struct index_place *place)
 {
-	FILE *out = fdopen(file, "w");
-	bool written;
+	struct index_output *output = index_output_begin(file);
+	struct mbox_index_header header;
 
-	if (out == NULL) {
-		close(file);
+	if (output == NULL)
 		return -1;
+	header_make(&header, list, place);
+	index_output_put(output, &header, sizeof(header));
+	for (size_t i = 0; i < list->count; i++) {
+		struct mbox_entry entry = list->entries[i];
+
+		entry.checksum = entry_checksum(&entry);
+		index_output_put(output, &entry, sizeof(entry));
 	}
-	written = fwrite(header, sizeof(*header), 1, out) == 1 && entries_write(out, list);
-	return fclose(out) == 0 && written ? 0 : -1;
+	return index_output_end(output);
+}
+
+/* What was read from a damaged file must not get a checksum that fits. */
+static bool
+is_sound(const struct mbox_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (!mbox_entry_is_sound(list, i))
+			return false;
+	return true;
 }
 
 int
 mbox_index_write(const struct mbox_list *list, const struct index_place *place, struct error *error)
 {
-	struct mbox_index_header header;
-	int file;
+	int file, result;
 
 	if (place->name[0] == '\0')
 		return 0;
-	header_make(&header, list, place);
+	if (!is_sound(list))
+		return error_set(error, ERROR_PERMANENT, "the index it comes from is damaged");
 	file = index_place_create(place);
 	if (file < 0 && errno == EEXIST)
 		return 0;
 	if (file < 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot create an index");
-	if (index_fill(file, &header, list) == 0 && index_place_commit(place) == 0)
-		return 0;
-	error_errno(error, ERROR_TEMPORARY, "cannot write the index");
-	index_place_abandon(place);
-	return -1;
+	result = index_fill(file, list, place);
+	if (result == 0)
+		result = index_place_commit(place);
+	if (result != 0) {
+		error_errno(error, ERROR_TEMPORARY, "cannot write the index");
+		index_place_abandon(place);
+	}
+	close(file);
+	return result;
 }

@@ -53,6 +53,22 @@ dot_path(char path[PLACE_SIZE + 8], const char *mbox)
 	return length > 0 && length < PLACE_SIZE + 8;
 }
 
+bool
+mbox_lock_is_too_old(time_t modified, time_t now, time_t booted)
+{
+	return modified + STALE_SECONDS < now || modified + 1 < booted;
+}
+
+static time_t
+boot_time(void)
+{
+	struct timespec now, up;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	return now.tv_sec - up.tv_sec;
+}
+
 /* The fcntl lock is held: nobody of us can hold the dot lock, whatever its content says. */
 static bool
 is_stale(const char *path)
@@ -65,7 +81,8 @@ is_stale(const char *path)
 	if (file < 0)
 		return false;
 	stale = (read(file, content, sizeof(content) - 1) > 0 && strstr(content, OURS) != NULL) ||
-	    (fstat(file, &status) == 0 && status.st_mtime + STALE_SECONDS < time(NULL));
+	    (fstat(file, &status) == 0 &&
+	        mbox_lock_is_too_old(status.st_mtime, time(NULL), boot_time()));
 	close(file);
 	return stale;
 }

@@ -220,6 +220,26 @@ rename_over(struct mbox *m, uint64_t size, const struct ranges *removed, int *ol
 	return 1;
 }
 
+/*
+ * Another program may have given the file its name a moment ago: what is promised of the file must
+ * not go when a power failure brings back the one before. A directory that cannot be opened is
+ * none that this program can do more for.
+ */
+static int
+name_sync(const struct mbox *m, struct error *error)
+{
+	int directory = directory_open(m->path), result;
+
+	if (directory < 0)
+		return errno == EACCES ? 0 : error_errno(error, ERROR_TEMPORARY,
+		                                 "cannot open the directory of the mbox");
+	result = fsync(directory);
+	if (result != 0)
+		error_errno(error, ERROR_TEMPORARY, "cannot sync the directory of the mbox");
+	close(directory);
+	return result;
+}
+
 static int
 ranges_remove(struct mbox *m, bool dotted, const struct ranges *removed, int *old,
     struct error *error)
@@ -235,6 +255,8 @@ ranges_remove(struct mbox *m, bool dotted, const struct ranges *removed, int *ol
 		done = rename_over(m, size, removed, old, error);
 	if (done != 0)
 		return done < 0 ? -1 : 0;
+	if (name_sync(m, error) != 0)
+		return -1;
 	return mbox_journal_remove(m->file, size, removed->of, removed->count, error);
 }
 

@@ -260,13 +260,16 @@ session_run(const char *place, const struct fixture *fixture, const struct scena
 	struct error error;
 
 	writer_init(&writer, buffer, sizeof(buffer), answer_sink, answer);
+	calls_close_directory(fixture->is_closed);
 	if (store_open(&store, place, &error) == 0)
 		session_begin(&session, store);
 	else
 		session_refuse(&session, &error);
 	if (scenario->disturbed && fixture->disturb != NULL && session.store != NULL) {
 		calls_watch_pause(true);
+		calls_close_directory(false);
 		fixture->disturb(live);
+		calls_close_directory(fixture->is_closed);
 		calls_watch_pause(false);
 	}
 	for (size_t i = 0; i < sizeof(talk) / sizeof(talk[0]); i++) {
@@ -277,6 +280,7 @@ session_run(const char *place, const struct fixture *fixture, const struct scena
 	}
 	writer_flush(&writer);
 	session_close(&session);
+	calls_close_directory(false);
 }
 
 static size_t

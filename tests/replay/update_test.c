@@ -58,10 +58,14 @@ session(struct recording *recording, const struct fixture *fixture, const struct
 	struct store *store;
 	struct error error = { .kind = ERROR_NONE };
 
+	calls_close_directory(fixture->is_closed);
 	if (store_open(&store, mail->place, &error) != 0)
 		fail_msg("%s", error.text);
-	if (scenario->disturbed && fixture->disturb != NULL)
+	if (scenario->disturbed && fixture->disturb != NULL) {
+		calls_close_directory(false);
 		fixture->disturb(live);
+		calls_close_directory(fixture->is_closed);
+	}
 	for (size_t i = 0; i < store->count; i++) {
 		struct message message;
 		struct letter *letter;
@@ -82,6 +86,7 @@ session(struct recording *recording, const struct fixture *fixture, const struct
 	}
 	store_release(store);
 	store_close(store);
+	calls_close_directory(false);
 }
 
 /* The maildrop from new, and what the scenario does to it. */
@@ -106,6 +111,7 @@ record(struct recording *recording, const struct fixture *fixture, const struct 
 }
 
 struct check_context {
+	const struct fixture *fixture;
 	const struct mail *mail;
 	enum mail_tolerance tolerance;
 };
@@ -115,14 +121,16 @@ check(void *context, uint64_t promised)
 {
 	const struct check_context *c = context;
 
+	if (c->fixture->boot != NULL)
+		c->fixture->boot(copy);
 	return mail_check(c->mail, promised, c->tolerance);
 }
 
 static void
-replay(const struct recording *recording, const struct mail *mail, enum crash_model model,
-    struct crash_result *result)
+replay(const struct recording *recording, const struct fixture *fixture, const struct mail *mail,
+    enum crash_model model, struct crash_result *result)
 {
-	struct check_context context = { mail, model == CRASH_WEAK ? MAIL_MAY_BE_GONE : MAIL_STRICT };
+	struct check_context context = { fixture, mail, model == CRASH_WEAK ? MAIL_MAY_BE_GONE : MAIL_STRICT };
 
 	crash_replay(recording, model, copy, check, &context, result);
 }
@@ -139,7 +147,7 @@ test_no_crash_loses_a_message(void **state)
 
 			record(&recording, &fixtures[i], &scenarios[j], &mail, 0);
 			for (int model = CRASH_EXT4; model <= CRASH_WEAK; model++) {
-				replay(&recording, &mail, (enum crash_model)model, &results[model]);
+				replay(&recording, &fixtures[i], &mail, (enum crash_model)model, &results[model]);
 				if (results[model].is_rejected)
 					fail_msg("%s: %s: %s", fixtures[i].name, scenarios[j].name,
 					    results[model].story);
@@ -173,7 +181,7 @@ test_a_sync_that_is_left_out_is_found(void **state)
 		struct mail mail;
 
 		record(&recording, &fixtures[0], &scenarios[1], &mail, cases[i].swallowed);
-		replay(&recording, &mail, cases[i].model, &result);
+		replay(&recording, &fixtures[0], &mail, cases[i].model, &result);
 		if (!result.is_rejected)
 			fail_msg("case %zu: none of %zu states was found wrong", i, result.state_count);
 		assert_non_null(strstr(result.story, "was removed and is there again"));
@@ -206,7 +214,7 @@ test_after_a_sync_that_failed(void **state)
 		record_end(&recording, live);
 		fixture_locate(&fixtures[0], copy, &mail);
 		for (int model = CRASH_EXT4; model <= CRASH_WEAK; model++) {
-			replay(&recording, &mail, (enum crash_model)model, &result);
+			replay(&recording, &fixtures[0], &mail, (enum crash_model)model, &result);
 			if (result.is_rejected)
 				fail_msg("%s", result.story);
 		}
