@@ -152,6 +152,9 @@ mbox_read_anew(struct mbox *m, struct mbox_list *list, struct error *error)
 {
 	*list = (struct mbox_list){ 0 };
 	mbox_file_stamp(m, &list->stamp);
+	/* What cannot be looked at is not an empty mbox. */
+	if (list->stamp.file.inode == 0)
+		return error_set(error, ERROR_TEMPORARY, "the mbox cannot be looked at, or was replaced");
 	if (mbox_scan(m->file, 0, list->stamp.size, list, error) != 0) {
 		mbox_list_free(list);
 		return -1;

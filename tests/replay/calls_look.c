@@ -173,6 +173,8 @@ CALL(void *, realloc, void *block, size_t size);
 CALL(void *, reallocarray, void *block, size_t count, size_t size);
 CALL(void, free, void *block);
 
+CALL(char *, strdup, const char *text);
+
 static bool
 allocation_fails(const char *name)
 {
@@ -197,6 +199,12 @@ void *
 __wrap_calloc(size_t count, size_t size)
 {
 	return allocation_fails("calloc") ? NULL : block_counted(__real_calloc(count, size), NULL);
+}
+
+char *
+__wrap_strdup(const char *text)
+{
+	return allocation_fails("strdup") ? NULL : block_counted(__real_strdup(text), NULL);
 }
 
 void *
