@@ -15,7 +15,9 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-#define PAUSE_NANOSECONDS 20000000
+/* Locks are held for moments: the first look comes soon, later ones as often as is polite. */
+#define PAUSE_NANOSECONDS     500000
+#define PAUSE_NANOSECONDS_MAX 20000000
 #define STALE_SECONDS     300
 #define OURS              "restante"
 
@@ -162,7 +164,7 @@ mbox_lock_take(struct mbox_lock *lock, int file, const char *path, enum mbox_loc
     struct error *error)
 {
 	uint64_t deadline = clock_milliseconds() + mbox_lock_wait_milliseconds;
-	const struct timespec pause = { .tv_nsec = PAUSE_NANOSECONDS };
+	struct timespec pause = { .tv_nsec = PAUSE_NANOSECONDS };
 	enum outcome outcome;
 
 	*lock = (struct mbox_lock){ .file = file, .path = path };
@@ -170,6 +172,8 @@ mbox_lock_take(struct mbox_lock *lock, int file, const char *path, enum mbox_loc
 		if (clock_milliseconds() >= deadline)
 			return error_set(error, ERROR_TEMPORARY, "another program holds the locks of the mbox");
 		nanosleep(&pause, NULL);
+		if (pause.tv_nsec * 2 <= PAUSE_NANOSECONDS_MAX)
+			pause.tv_nsec *= 2;
 	}
 	return outcome == TAKEN ? 0 : -1;
 }
