@@ -229,6 +229,7 @@ struct foreign {
 	unsigned residents;	/* of a Maildir several readings of a directory long */
 	unsigned numbers;
 	unsigned pause_microseconds;	/* between two changes: up to so long, now and then */
+	unsigned calm_microseconds;
 	bool is_closed;		/* the store can make no file there */
 	void (*make)(void);
 	void (*deliver)(struct guest *);
@@ -253,11 +254,11 @@ mbox_number(const struct message *message)
 }
 
 static const struct foreign foreigns[] = {
-	{ "maildir", "maildir:%s", 1500, NUMBERS_MAX, 300, false, maildir_make, maildir_deliver, maildir_move,
+	{ "maildir", "maildir:%s", 1500, NUMBERS_MAX, 300, 300, false, maildir_make, maildir_deliver, maildir_move,
 	    maildir_delete, maildir_number },
-	{ "mbox", "mbox:%s/mbox", 120, 50000, 20000, false, mbox_make, mbox_deliver, mbox_move, mbox_delete,
+	{ "mbox", "mbox:%s/mbox", 120, 50000, 20000, 120000, false, mbox_make, mbox_deliver, mbox_move, mbox_delete,
 	    mbox_number },
-	{ "mbox in a closed directory", "mbox:%s/mbox", 120, 50000, 20000, true, mbox_make, mbox_deliver,
+	{ "mbox in a closed directory", "mbox:%s/mbox", 120, 50000, 20000, 120000, true, mbox_make, mbox_deliver,
 	    closed_mbox_move, closed_mbox_delete, mbox_number },
 };
 
@@ -295,6 +296,9 @@ foreign_live(void)
 		/* A moment for the other, now and then; none, often. */
 		if (rand_r(&seed) % 8 == 0)
 			usleep((unsigned)rand_r(&seed) % foreign->pause_microseconds);
+		/* Or so long that a session trusts what it has seen, until the next change. */
+		if (rand_r(&seed) % 64 == 0)
+			usleep(foreign->calm_microseconds);
 	}
 }
 
