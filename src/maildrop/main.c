@@ -6,8 +6,8 @@
  * over on it. A session waits in epoll and holds a thread only while a command runs.
  *
  * Holds: the mail of its uid, below the one directory that Landlock leaves it (and the one for its
- * indexes, if they are not beside the mail). Never sees: passwords, TLS keys, other users' mail. Talks to: parent (settings, reports, when to stop), auth
- * (IPC_OPEN), and its clients.
+ * indexes, if they are not beside the mail). Never sees: passwords, TLS keys, other users' mail.
+ * Talks to: parent (settings, reports, when to stop), auth (IPC_OPEN), and its clients.
  *
  * By hand it serves one session on its standard input and output:
  *
