@@ -68,6 +68,7 @@ put_right(char *file, size_t size, uint64_t count)
 	header->count = count;
 	header->texts_size = (uint64_t)(file + size - texts);
 	header->stamps[0].inode = 1;
+	memset(header->maildrop, 0, sizeof(header->maildrop));
 	header->checksum = XXH3_64bits(header, offsetof(struct index_header, checksum));
 	for (uint64_t i = 0; i < count; i++) {
 		struct index_entry *entry = &entries[i];
@@ -84,6 +85,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct index_stamp stamps[2];
+	struct index_place place;
 	struct index_list list;
 	uint8_t count = fuzz_octet(&data, &size);
 	char *text = fuzz_text(data, size);
@@ -100,7 +102,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	file = openat(directory, INDEX_NAME, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	PROMISE(file >= 0 && write(file, text, size) == (ssize_t)size);
 	close(file);
-	if (index_read(&list, directory, stamps, &error) == 1) {
+	index_place_beside(&place, directory, INDEX_NAME);
+	if (index_read(&list, &place, stamps, &error) == 1) {
 		look_at_all(&list);
 		index_free(&list);
 	}

@@ -146,6 +146,17 @@ def test_maildrop_by_hand_without_quit(by_hand):
     assert len(by_hand.anna.stored()) == 1
 
 
+def test_maildrop_by_hand_with_its_index_elsewhere(server):
+    anna, elsewhere = server.users["anna"], server.directory + "/elsewhere"
+    anna.deliver(b"Subject: x\n\n.text\n")
+    os.mkdir(elsewhere, 0o700)
+    told = run(server.programs + "/restante-maildrop", "--index", elsewhere, "maildir:" + anna.maildir,
+               input=b"STAT\r\nQUIT\r\n")
+    assert told.returncode == 0 and b"+OK 1 21" in told.stdout
+    assert [len(name) for name in os.listdir(elsewhere)] == [64]
+    assert "restante-index" not in os.listdir(anna.maildir)
+
+
 def test_maildrop_by_hand_of_a_place_that_is_none(server):
     for place in ("nowhere:/tmp/x", "nonsense", "", "maildir:"):
         told = run(server.programs + "/restante-maildrop", place, input=b"QUIT\r\n")

@@ -68,6 +68,8 @@ static const struct {
 	    ":1: sasl_mechanisms: `CRAM-MD5` is not known; there is PLAIN or LOGIN" },
 	{ "users_file = users\n",
 	    ":1: users_file = `users` is not an absolute path; begin it with /" },
+	{ "index_directory = indexes\n",
+	    ":1: index_directory = `indexes` is not an absolute path; begin it with /" },
 	{ "greeting = \"hello <x@y>\"\n", ":1: greeting must not hold < or > or begin with [; "
 					  "clients would read a timestamp or a "
 					  "response code" },
@@ -172,6 +174,22 @@ test_missing_file(void **state)
 	assert_int_equal(
 	    config_read(&config, "/nonexistent/restanted.conf", problems, sizeof(problems)), -1);
 	assert_string_equal(problems, "/nonexistent/restanted.conf: No such file or directory");
+}
+
+/* What is empty unless it is set may be set to that. */
+static void
+test_empty_path(void **state)
+{
+	static struct config config;
+	char problems[256];
+
+	(void)state;
+	memset(&config, 0x5a, sizeof(config));
+	assert_int_equal(read_text("index_directory = \"\"\n", &config, problems, sizeof(problems)), 0);
+	assert_string_equal(config.index_directory, "");
+	assert_int_equal(
+	    read_text("index_directory = /var/x\n", &config, problems, sizeof(problems)), 0);
+	assert_string_equal(config.index_directory, "/var/x");
 }
 
 static const struct listener_case {
@@ -353,6 +371,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_missing_file),
+		cmocka_unit_test(test_empty_path),
 		cmocka_unit_test(test_listeners),
 		cmocka_unit_test(test_values_and_origins),
 		cmocka_unit_test(test_round_trip),

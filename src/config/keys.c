@@ -34,6 +34,8 @@ const struct config_key config_keys[] = {
 	  "where a user's mail is: %u user, %n local part, %d domain, %h home" },
 	{ "uidl_format", CONFIG_TEXT, TOP(uidl_format), "%08Xu%08Xv", 0, 0, NULL,
 	  "pop3_uidl_format of the Dovecot whose UIDLs are taken over" },
+	{ "index_directory", CONFIG_PATH, TOP(index_directory), "", 0, 0, NULL,
+	  "where indexes are kept; empty: beside the mail" },
 	{ "run_directory", CONFIG_PATH, TOP(run_directory), "/run/restante", 0, 0, NULL,
 	  "where the socket for restantectl is made" },
 	{ "login_user", CONFIG_TEXT, TOP(login_user), "_restante-login", 0, 0, NULL,

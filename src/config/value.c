@@ -179,7 +179,7 @@ text_accept(
 		    key->name, key->type == CONFIG_PATH ? "" : " ASCII");
 		return false;
 	}
-	if (key->type == CONFIG_PATH && text[0] != '/') {
+	if (key->type == CONFIG_PATH && text[0] != '/' && strcmp(text, key->fallback) != 0) {
 		problem_add(problems, line, "%s = `%s` is not an absolute path; begin it with /",
 		    key->name, text);
 		return false;

@@ -186,7 +186,7 @@ client_open_store(struct client *client, struct store **store, struct error *err
 	uint64_t deadline = clock_milliseconds() + TAKEOVER_MILLISECONDS;
 	enum takeover takeover = TAKEOVER_REFUSED;
 
-	while (store_open(store, client->place, error) != 0) {
+	while (store_open_with(store, client->place, client->rules->index_directory, error) != 0) {
 		if (error->kind != ERROR_BUSY)
 			return -1;
 		if (takeover == TAKEOVER_REFUSED) {
@@ -366,7 +366,7 @@ client_run_by_hand(const char *place, const struct rules *rules, int input, int 
 	client->session.pause = client_pause;
 	client->session.context = client;
 	client_lend(client, scratch);
-	if (store_open(&store, place, &error) == 0)
+	if (store_open_with(&store, place, rules->index_directory, &error) == 0)
 		session_begin(&client->session, store);
 	else
 		session_refuse(&client->session, &error);

@@ -5,9 +5,9 @@
  * here with the place that it stands for (IPC_OPEN), and the other to login, which hands the client
  * over on it. A session waits in epoll and holds a thread only while a command runs.
  *
- * Holds: the mail of its uid, below the one directory that Landlock leaves it. Never sees:
- * passwords, TLS keys, other users' mail. Talks to: parent (settings, reports, when to stop), auth
- * (IPC_OPEN), and its clients.
+ * Holds: the mail of its uid, below the one directory that Landlock leaves it (and the one for its
+ * indexes, if they are not beside the mail). Never sees: passwords, TLS keys, other users' mail.
+ * Talks to: parent (settings, reports, when to stop), auth (IPC_OPEN), and its clients.
  *
  * By hand it serves one session on its standard input and output:
  *
@@ -30,23 +30,29 @@
 #include "store/store.h"
 
 static const char usage[] =
-    "usage: restante-maildrop PLACE\n"
-    "       restante-maildrop --root DIRECTORY    (started by restanted)\n"
+    "usage: restante-maildrop [--index DIRECTORY] PLACE\n"
+    "       restante-maildrop [--index DIRECTORY] --root DIRECTORY    (started by restanted)\n"
     "\n"
     "Serves one POP3 session, already logged in, on standard input and output.\n"
     "PLACE is for example maildir:/home/anna/Maildir.\n"
     "\n"
     "  -r, --root DIRECTORY  the mail of this process lies below it; descriptor 3\n"
     "                        is the channel to restanted\n"
+    "  -i, --index DIRECTORY indexes lie there, not beside the mail; it belongs to\n"
+    "                        who runs this, and nobody else may write in it\n"
     "  -h, --help            this text\n"
     "  -v, --version         the version\n";
 
+/* index: NULL where there is no such directory. */
 static int
-lock_in(const char *directory, struct error *error)
+lock_in(const char *directory, const char *index, struct error *error)
 {
-	const struct sandbox_path path = { .path = directory, .access = SANDBOX_READ_WRITE };
+	const struct sandbox_path paths[] = {
+		{ .path = directory, .access = SANDBOX_READ_WRITE },
+		{ .path = index, .access = SANDBOX_READ_WRITE },
+	};
 
-	return sandbox_enter(SANDBOX_MAILDROP, &path, 1, error);
+	return sandbox_enter(SANDBOX_MAILDROP, paths, index != NULL ? 2 : 1, error);
 }
 
 static int
@@ -57,7 +63,7 @@ failure(const struct error *error)
 }
 
 static int
-serve_by_hand(const char *place)
+serve_by_hand(const char *place, const char *index)
 {
 	char directory[PLACE_SIZE];
 	struct config *config = calloc(1, sizeof(*config));
@@ -70,13 +76,13 @@ serve_by_hand(const char *place)
 		free(config);
 		return EX_USAGE;
 	}
-	if (config == NULL || lock_in(directory, &error) != 0) {
+	if (config == NULL || lock_in(directory, index, &error) != 0) {
 		free(config);
 		return config == NULL ? EX_OSERR : failure(&error);
 	}
 	config_defaults(config);
 	config->last = 1;
-	rules = rules_new(config);
+	rules = rules_new(config, rules_index_directory(index));
 	free(config);
 	if (rules == NULL)
 		return EX_OSERR;
@@ -86,11 +92,11 @@ serve_by_hand(const char *place)
 }
 
 static int
-serve(const char *root)
+serve(const char *root, const char *index)
 {
 	struct error error;
 
-	if (lock_in(root, &error) != 0 || service_run(root, &error) != 0)
+	if (lock_in(root, index, &error) != 0 || service_run(root, index, &error) != 0)
 		return failure(&error);
 	return EX_OK;
 }
@@ -100,21 +106,25 @@ main(int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{ "root", required_argument, NULL, 'r' },
+		{ "index", required_argument, NULL, 'i' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *root = NULL;
+	const char *root = NULL, *index = NULL;
 	int option;
 
 	log_open("restante-maildrop", STDERR_FILENO, LOG_FORM_PLAIN, LOG_LEVEL_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	/* Sessions are small and come from every thread: one arena wastes least. */
 	mallopt(M_ARENA_MAX, 1);
-	while ((option = getopt_long(argc, argv, "r:hv", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "r:i:hv", options, NULL)) != -1) {
 		switch (option) {
 		case 'r':
 			root = optarg;
+			break;
+		case 'i':
+			index = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -128,9 +138,9 @@ main(int argc, char *argv[])
 		}
 	}
 	if (root != NULL && optind == argc)
-		return serve(root);
+		return serve(root, index);
 	if (root == NULL && optind == argc - 1)
-		return serve_by_hand(argv[optind]);
+		return serve_by_hand(argv[optind], index);
 	fputs(usage, stderr);
 	return EX_USAGE;
 }

@@ -5,8 +5,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
+#include "store/index_place.h"
+#include "store/store.h"
+
+int
+rules_index_directory(const char *path)
+{
+	struct error error;
+	int directory;
+
+	if (path == NULL)
+		return STORE_INDEX_BESIDE;
+	directory = index_directory_open(path, &error);
+	if (directory >= 0)
+		return directory;
+	LOG(LOG_LEVEL_WARNING, "no-indexes", LOG_REASON(&error),
+	    LOG_TEXT("effect", "mail is read again at each login"));
+	return STORE_INDEX_NONE;
+}
+
 struct rules *
-rules_new(const struct config *config)
+rules_new(const struct config *config, int index_directory)
 {
 	struct rules *rules = calloc(1, sizeof(*rules));
 
@@ -20,6 +40,7 @@ rules_new(const struct config *config)
 	rules->takeover = (enum config_takeover)config->takeover;
 	rules->takeover_milliseconds = config->takeover_silent_seconds * 1000;
 	rules->last = config->last != 0;
+	rules->index_directory = index_directory;
 	snprintf(rules->implementation, sizeof(rules->implementation), "%s", config->implementation);
 	return rules;
 }

@@ -20,10 +20,16 @@ struct rules {
 	enum config_takeover takeover;
 	uint64_t takeover_milliseconds;	/* CONFIG_TAKEOVER_SILENT: for how long */
 	bool last;			/* LAST of RFC 1460 is answered */
+	int index_directory;		/* as in store_open_with() */
 	char implementation[TEXT_SIZE];
 };
 
+/*
+ * Opens the directory for indexes that the process was given, for as long as it lives. NULL: they
+ * are beside the mail. One that cannot be used is logged, and there are no indexes.
+ */
+int rules_index_directory(const char *path);
 /* With one reference; NULL: no memory. */
-struct rules *rules_new(const struct config *);
+struct rules *rules_new(const struct config *, int index_directory);
 struct rules *rules_reference(struct rules *);
 void rules_release(struct rules *);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,6 +25,13 @@
 #define TICK_SECONDS     5
 #define ROWS_WAITING_MAX 1000
 
+/* A directory that Landlock knows: not its name, so that another in its place cannot be opened. */
+struct directory {
+	const char *path;
+	dev_t device;
+	ino_t inode;
+};
+
 struct service {
 	struct source control_source, auth_source, clock_source;
 	struct ipc_channel control, auth;
@@ -36,9 +44,9 @@ struct service {
 	atomic_uint_fast64_t used_milliseconds;	/* when a client was last here */
 	atomic_bool retiring;			/* no new clients: auth finds its channel closed */
 	bool auth_gone;				/* guarded by auth_lock */
-	const char *root;
-	dev_t root_device;
-	ino_t root_inode;
+	struct directory root, index;		/* index.path NULL: indexes are beside the mail */
+	int index_directory;			/* as in store_open_with() */
+	char index_setting[PATH_SIZE];		/* what the configuration said when this began */
 };
 
 static struct service service = {
@@ -59,6 +67,18 @@ rules_now(void)
 	return rules;
 }
 
+static void retire(void);
+
+/* This process cannot reach another directory for indexes than its own: the next one will. */
+static void
+index_setting_take(const char *setting)
+{
+	if (service.rules == NULL)
+		snprintf(service.index_setting, sizeof(service.index_setting), "%s", setting);
+	else if (strcmp(service.index_setting, setting) != 0)
+		retire();
+}
+
 static int
 settings_take(int memfd, struct error *error)
 {
@@ -71,7 +91,8 @@ settings_take(int memfd, struct error *error)
 		free(config);
 		return -1;
 	}
-	rules = rules_new(config);
+	rules = rules_new(config, service.index_directory);
+	index_setting_take(config->index_directory);
 	log_level_set((enum log_level)config->log_level);
 	service.idle_milliseconds = config->maildrop_idle_seconds * 1000;
 	free(config);
@@ -282,14 +303,24 @@ retire(void)
 		clients_leave(service.clients, SESSION_LIVES);
 }
 
-/* Landlock knows the directory, not its name: one that was put in its place cannot be opened. */
-static bool
-root_is_another(void)
+static int
+directory_learn(struct directory *directory, const char *path)
 {
 	struct stat status;
 
-	return stat(service.root, &status) == 0 &&
-	    (status.st_dev != service.root_device || status.st_ino != service.root_inode);
+	if (stat(path, &status) != 0)
+		return -1;
+	*directory = (struct directory){ path, status.st_dev, status.st_ino };
+	return 0;
+}
+
+static bool
+is_another(const struct directory *directory)
+{
+	struct stat status;
+
+	return directory->path != NULL && stat(directory->path, &status) == 0 &&
+	    (status.st_dev != directory->device || status.st_ino != directory->inode);
 }
 
 static void
@@ -302,7 +333,8 @@ clock_ready(struct source *source, struct scratch *scratch)
 	clients_tick(service.clients);
 	if (clients_count(service.clients) > 0)
 		service.used_milliseconds = now;
-	if (now - service.used_milliseconds >= service.idle_milliseconds || root_is_another())
+	if (now - service.used_milliseconds >= service.idle_milliseconds ||
+	    is_another(&service.root) || is_another(&service.index))
 		retire();
 	pool_arm(service.pool, source);
 }
@@ -348,16 +380,15 @@ settings_wait(size_t *threads, size_t *threads_max, struct error *error)
 }
 
 int
-service_run(const char *root, struct error *error)
+service_run(const char *root, const char *index, struct error *error)
 {
 	size_t threads, threads_max;
-	struct stat status;
 
-	if (stat(root, &status) != 0)
+	if (directory_learn(&service.root, root) != 0)
 		return error_errno(error, ERROR_TEMPORARY, "there is no %.200s", root);
-	service.root = root;
-	service.root_device = status.st_dev;
-	service.root_inode = status.st_ino;
+	service.index_directory = rules_index_directory(index);
+	if (service.index_directory >= 0)
+		(void)directory_learn(&service.index, index);
 	channel_open(&service.control, CONTROL_DESCRIPTOR, IPC_MAILDROP, IPC_PARENT);
 	channel_open(&service.auth, -1, IPC_MAILDROP, IPC_AUTH);
 	service.used_milliseconds = clock_milliseconds();

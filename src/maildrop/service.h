@@ -9,7 +9,7 @@
 #define CONTROL_DESCRIPTOR 3
 
 /*
- * Runs until the process exits; returns only if it cannot begin. root: the directory that the
- * sandbox has left to this process; lent for ever.
+ * Runs until the process exits; returns only if it cannot begin. root and index (NULL: indexes lie
+ * beside the mail) are the directories that the sandbox has left to this process; lent for ever.
  */
-int service_run(const char *root, struct error *);
+int service_run(const char *root, const char *index, struct error *);

@@ -66,6 +66,10 @@ arguments_of(const struct parent *parent, const struct child *child, struct spaw
 	if (child->role == IPC_MAILDROP) {
 		what->argv[1] = "--root";
 		what->argv[2] = child->root;
+		if (indexes_make(parent, child, what->index)) {
+			what->argv[3] = "--index";
+			what->argv[4] = what->index;
+		}
 	}
 }
 

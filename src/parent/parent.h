@@ -115,9 +115,11 @@ int programs_open(struct parent *, const char *directory, struct error *);
 const char *program_name(enum ipc_role);
 
 /* spawn.c: starts one. */
+#define INDEX_PATH_SIZE (PATH_SIZE + 16)	/* index_directory and a uid */
 struct spawn {
 	enum ipc_role role;
-	const char *argv[4];	/* NULL at the end; argv[0] is the program's name */
+	const char *argv[6];	/* NULL at the end; argv[0] is the program's name */
+	char index[INDEX_PATH_SIZE];
 	const struct identity *identity;	/* NULL: stay who we are */
 	int output;		/* its stderr; -1: ours */
 };
@@ -160,6 +162,12 @@ void ring_join_all(struct parent *);
 
 /* hear.c: what children say. */
 void child_hear(struct parent *, struct child *);
+
+/*
+ * indexes.c: the directory for the indexes of the child's uid, made if it can be; a failure is
+ * logged. False: index_directory is not set. Blocks on that directory.
+ */
+bool indexes_make(const struct parent *, const struct child *, char path[INDEX_PATH_SIZE]);
 
 /* maildrops.c: restante-maildrop on demand. */
 void maildrop_wanted(struct parent *, const struct ipc_start *);

@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "store/index_place.h"
 
 #define INDEX_NAME "restante-index"
 
@@ -82,11 +83,12 @@ bool index_stamp_same(const struct index_stamp *recorded, const struct index_sta
 const char *index_own_uidl(const struct index_list *, const struct index_entry *);
 
 /*
- * Reads the index in that directory, made for a maildrop with these directories now (of which one
- * at least must be the same inode). 1: *list is filled (free it with index_free()). 0: there is
- * none. -1: there is one that cannot be used, and why.
+ * Reads the index in that place, made for a maildrop with these directories now (of which one at
+ * least must be the same inode). 1: *list is filled (free it with index_free()). 0: there is none.
+ * -1: there is one that cannot be used, and why.
  */
-int index_read(struct index_list *, int directory, const struct index_stamp now[2], struct error *);
+int index_read(struct index_list *, const struct index_place *, const struct index_stamp now[2],
+    struct error *);
 /* Is the entry whole, as it was written? Lists that were made in memory need not ask. */
 bool index_entry_sound(const struct index_list *, size_t index);
 const char *index_base(const struct index_list *, const struct index_entry *);
@@ -101,6 +103,10 @@ int index_append(struct index_list *, const struct index_entry *, const char *ba
 int index_set_uidl(struct index_list *, size_t index, const char *uidl);
 /* Gives back what growing left over. */
 void index_shrink(struct index_list *);
-/* Writes the list with its stamps, without the marked entries (NULL: all); nothing if one is damaged. */
-int index_write(const struct index_list *, const bool without[], int directory, struct error *);
+/*
+ * Writes the list with its stamps, without the marked entries (NULL: all); nothing if one is
+ * damaged, or where there is no place.
+ */
+int index_write(const struct index_list *, const bool without[], const struct index_place *,
+    struct error *);
 void index_free(struct index_list *);

@@ -3,21 +3,17 @@
 #include "store/index_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <xxhash.h>
 
+#include "store/index_output.h"
+
 #define READ_SIZE_MAX (16 * 1024)	/* a larger one is mapped: only what is used is touched */
-#define CHUNK_SIZE    (64 * 1024)
-#define TEMPORARY_NAME INDEX_NAME ".tmp"
-#define REST_SECONDS  60
 
 static uint64_t
 header_checksum(const struct index_header *header)
@@ -68,8 +64,8 @@ is_same_maildrop(const struct index_stamp recorded[2], const struct index_stamp 
 }
 
 static int
-header_check(const struct index_header *header, size_t file_size, const struct index_stamp now[2],
-    struct error *error)
+header_check(const struct index_header *header, size_t file_size, const struct index_place *place,
+    const struct index_stamp now[2], struct error *error)
 {
 	const char *problem = NULL;
 
@@ -82,7 +78,8 @@ header_check(const struct index_header *header, size_t file_size, const struct i
 		problem = "it is of another version";
 	else if (header->checksum != header_checksum(header))
 		problem = "its header is damaged";
-	else if (!is_same_maildrop(header->stamps, now))
+	else if (memcmp(header->maildrop, place->maildrop, sizeof(header->maildrop)) != 0 ||
+	    !is_same_maildrop(header->stamps, now))
 		problem = "it belongs to another maildrop";
 	else if (header->count > file_size / sizeof(struct index_entry) ||
 	    header->texts_size > file_size ||
@@ -145,10 +142,10 @@ block_get(struct index_list *list, int file, struct error *error)
 }
 
 int
-index_read(struct index_list *list, int directory, const struct index_stamp now[2],
-    struct error *error)
+index_read(struct index_list *list, const struct index_place *place,
+    const struct index_stamp now[2], struct error *error)
 {
-	int file = openat(directory, INDEX_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	int file = index_place_open(place);
 	const struct index_header *header;
 	int result;
 
@@ -158,7 +155,7 @@ index_read(struct index_list *list, int directory, const struct index_stamp now[
 	result = block_get(list, file, error);
 	close(file);
 	header = list->block;
-	if (result != 0 || header_check(header, list->block_size, now, error) != 0) {
+	if (result != 0 || header_check(header, list->block_size, place, now, error) != 0) {
 		index_free(list);
 		return -1;
 	}
@@ -171,39 +168,6 @@ index_read(struct index_list *list, int directory, const struct index_stamp now[
 	return 1;
 }
 
-/* Collects small pieces; the file is new, so that a short write can only mean a full disk. */
-struct output {
-	int file;
-	size_t used;
-	bool failed;
-	char chunk[CHUNK_SIZE];
-};
-
-static void
-output_flush(struct output *output)
-{
-	size_t done = 0;
-
-	while (!output->failed && done < output->used) {
-		ssize_t n = write(output->file, output->chunk + done, output->used - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			output->failed = true;
-	}
-	output->used = 0;
-}
-
-static void
-output_put(struct output *output, const void *data, size_t size)
-{
-	if (size > sizeof(output->chunk) - output->used)
-		output_flush(output);
-	memcpy(output->chunk + output->used, data, size);
-	output->used += size;
-}
-
 static bool
 is_kept(const bool without[], size_t index)
 {
@@ -211,7 +175,8 @@ is_kept(const bool without[], size_t index)
 }
 
 static void
-header_make(struct index_header *header, const struct index_list *list, const bool without[])
+header_make(struct index_header *header, const struct index_list *list, const bool without[],
+    const struct index_place *place)
 {
 	memset(header, 0, sizeof(*header));
 	memcpy(header->magic, INDEX_MAGIC, sizeof(header->magic));
@@ -220,6 +185,7 @@ header_make(struct index_header *header, const struct index_list *list, const bo
 	header->header_size = sizeof(*header);
 	header->entry_size = sizeof(struct index_entry);
 	memcpy(header->stamps, list->stamps, sizeof(header->stamps));
+	memcpy(header->maildrop, place->maildrop, sizeof(header->maildrop));
 	for (size_t i = 0; i < list->count; i++) {
 		if (!is_kept(without, i))
 			continue;
@@ -231,7 +197,7 @@ header_make(struct index_header *header, const struct index_list *list, const bo
 }
 
 static void
-entries_put(struct output *output, const struct index_list *list, const bool without[])
+entries_put(struct index_output *output, const struct index_list *list, const bool without[])
 {
 	uint32_t name = 0;
 
@@ -244,54 +210,27 @@ entries_put(struct output *output, const struct index_list *list, const bool wit
 		entry.unseen = 0;
 		entry.checksum = entry_checksum(&entry, list->texts + list->entries[i].name);
 		name += (uint32_t)entry_texts_size(&entry);
-		output_put(output, &entry, sizeof(entry));
+		index_output_put(output, &entry, sizeof(entry));
 	}
 	for (size_t i = 0; i < list->count; i++)
 		if (is_kept(without, i))
-			output_put(output, list->texts + list->entries[i].name,
+			index_output_put(output, list->texts + list->entries[i].name,
 			    entry_texts_size(&list->entries[i]));
 }
 
 static int
-file_fill(int file, const struct index_list *list, const bool without[])
+file_fill(int file, const struct index_list *list, const bool without[],
+    const struct index_place *place)
 {
-	struct output *output = malloc(sizeof(*output));
+	struct index_output *output = index_output_begin(file);
 	struct index_header header;
-	bool failed;
 
 	if (output == NULL)
 		return -1;
-	output->file = file;
-	output->used = 0;
-	output->failed = false;
-	header_make(&header, list, without);
-	output_put(output, &header, sizeof(header));
+	header_make(&header, list, without, place);
+	index_output_put(output, &header, sizeof(header));
 	entries_put(output, list, without);
-	output_flush(output);
-	failed = output->failed;
-	free(output);
-	return failed ? -1 : 0;
-}
-
-/*
- * The temporary file has one name, so that a crash leaves at most one behind; one that is old is
- * such a rest. A fresh one is being written by another session of the maildrop: let that one win.
- */
-static int
-temporary_open(int directory)
-{
-	static const int how = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	int file = openat(directory, TEMPORARY_NAME, how, 0600);
-	struct stat status;
-
-	if (file >= 0 || errno != EEXIST)
-		return file;
-	if (fstatat(directory, TEMPORARY_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    status.st_mtime + REST_SECONDS < time(NULL) &&
-	    unlinkat(directory, TEMPORARY_NAME, 0) == 0)
-		return openat(directory, TEMPORARY_NAME, how, 0600);
-	errno = EEXIST;
-	return -1;
+	return index_output_end(output);
 }
 
 static bool
@@ -304,26 +243,28 @@ is_sound(const struct index_list *list, const bool without[])
 }
 
 int
-index_write(const struct index_list *list, const bool without[], int directory,
+index_write(const struct index_list *list, const bool without[], const struct index_place *place,
     struct error *error)
 {
-	int file;
+	int file, result;
 
+	if (place->name[0] == '\0')
+		return 0;
 	/* What was read from a damaged file must not get a checksum that fits. */
 	if (!is_sound(list, without))
 		return error_set(error, ERROR_PERMANENT, "the index it comes from is damaged");
-	file = temporary_open(directory);
+	file = index_place_create(place);
 	if (file < 0 && errno == EEXIST)
 		return 0;
 	if (file < 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot create an index");
-	if (file_fill(file, list, without) != 0 ||
-	    renameat(directory, TEMPORARY_NAME, directory, INDEX_NAME) != 0) {
+	result = file_fill(file, list, without, place);
+	if (result == 0)
+		result = index_place_commit(place);
+	if (result != 0) {
 		error_errno(error, ERROR_TEMPORARY, "cannot write the index");
-		unlinkat(directory, TEMPORARY_NAME, 0);
-		close(file);
-		return -1;
+		index_place_abandon(place);
 	}
 	close(file);
-	return 0;
+	return result;
 }

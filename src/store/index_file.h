@@ -4,7 +4,7 @@
 #include "store/index.h"
 
 #define INDEX_MAGIC      "restante"
-#define INDEX_VERSION    2
+#define INDEX_VERSION    3
 #define INDEX_BYTE_ORDER 0x01020304u
 
 struct index_header {
@@ -13,5 +13,6 @@ struct index_header {
 	uint32_t header_size, entry_size;
 	uint64_t count, texts_size, octets;
 	struct index_stamp stamps[2];
+	uint8_t maildrop[INDEX_MAILDROP_SIZE];	/* struct index_place */
 	uint64_t checksum;	/* of the header before it */
 };

@@ -107,9 +107,11 @@ static int
 index_reread(struct index_list *list, struct error *error)
 {
 	struct index_stamp now[2];
+	struct index_place where;
 
 	maildir_stamps(directory, now);
-	return index_read(list, directory, now, error);
+	index_place_beside(&where, directory, INDEX_NAME);
+	return index_read(list, &where, now, error);
 }
 
 /* Rewrites the index with a false size for its first message. */
@@ -117,6 +119,7 @@ static void
 index_falsify(void)
 {
 	struct index_list list, copy = { 0 };
+	struct index_place where;
 	struct error error;
 
 	assert_int_equal(index_reread(&list, &error), 1);
@@ -128,7 +131,8 @@ index_falsify(void)
 		assert_int_equal(index_append(&copy, &entry, index_base(&list, &entry), entry.base_size,
 		    index_flags(&list, &entry), index_own_uidl(&list, &entry)), 0);
 	}
-	assert_int_equal(index_write(&copy, NULL, directory, &error), 0);
+	index_place_beside(&where, directory, INDEX_NAME);
+	assert_int_equal(index_write(&copy, NULL, &where, &error), 0);
 	index_free(&list);
 	index_free(&copy);
 }
@@ -399,6 +403,7 @@ test_of_another_kind(void **state)
 {
 	struct index_header *header;
 	struct index_stamp now[2];
+	struct index_place where;
 	struct index_list list;
 	struct error error;
 	_Alignas(8) char data[4096];
@@ -411,7 +416,8 @@ test_of_another_kind(void **state)
 	maildir_stamps(directory, now);
 	now[MAILDIR_NEW].inode++;
 	now[MAILDIR_CUR].inode++;
-	assert_int_equal(index_read(&list, directory, now, &error), -1);
+	index_place_beside(&where, directory, INDEX_NAME);
+	assert_int_equal(index_read(&list, &where, now, &error), -1);
 	assert_non_null(strstr(error.text, "another maildrop"));
 	header->version++;
 	index_overwrite(data, size);

@@ -14,16 +14,19 @@
 #include "base/log.h"
 #include "store/index.h"
 #include "store/maildir_file.h"
-#include "store/maildir_name.h"
+#include "store/maildir_list.h"
 #include "store/maildir_reader.h"
 #include "store/maildir_scan.h"
-#include "store/maildir_uidl.h"
 
 struct maildir {
 	struct store store;	/* first: the two share their address */
 	int directory;		/* the Maildir itself; holds the lock. -1: it does not exist */
 	struct index_list list;
 	struct maildir_reader reader;
+	struct index_list spoiled;	/* the index that was in use and was damaged: what it lent is out */
+	bool damaged;		/* that was tried to be made good */
+	int index_directory;		/* as in store_open_with() */
+	uint8_t maildrop[INDEX_MAILDROP_SIZE];	/* for that directory */
 	bool news;		/* the list holds what the index file does not */
 	bool *removed;		/* by index; NULL: none */
 	struct lesson *lessons;	/* by index; NULL: none */
@@ -80,101 +83,26 @@ directory_open(struct maildir *m, const char *path, struct error *error)
 	return 0;
 }
 
-/* What is known already of the messages that are still there. Both lists have one order. */
-static int
-list_recall(struct index_list *list, const struct index_list *known)
-{
-	size_t k = 0;
-
-	for (size_t i = 0; i < list->count; i++) {
-		struct index_entry *entry = &list->grown[i];
-		const struct index_entry *old;
-
-		while (k < known->count && index_entry_sound(known, k) &&
-		    maildir_compare(known, &known->entries[k], list, entry) < 0)
-			k++;
-		if (k == known->count || !index_entry_sound(known, k))
-			break;
-		old = &known->entries[k];
-		if (maildir_compare(known, old, list, entry) != 0 || old->inode != entry->inode)
-			continue;
-		if (old->flags & INDEX_SIZED) {
-			entry->wire_size = old->wire_size;
-			entry->flags |= old->flags & (INDEX_SIZED | INDEX_COUNTED | INDEX_WIRE_FORM);
-			entry->stamp = old->stamp;
-		}
-		if (old->uidl_size > 0 && index_set_uidl(list, i, index_own_uidl(known, old)) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Messages that vanished before they were counted have no number yet: they are left out. */
 static void
-gone_drop(struct index_list *list)
+index_locate(const struct maildir *m, struct index_place *place)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < list->count; i++)
-		if ((list->grown[i].flags & INDEX_GONE) == 0)
-			list->grown[kept++] = list->grown[i];
-	list->count = kept;
-}
-
-/* Adds up; a size that is only estimated must be counted next time, so nothing is settled then. */
-static void
-list_complete(struct index_list *list)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		list->octets += list->entries[i].wire_size;
-		if ((list->entries[i].flags & INDEX_SIZED) == 0)
-			list->stamps[MAILDIR_NEW].settled = list->stamps[MAILDIR_CUR].settled = false;
-	}
-	index_shrink(list);
-}
-
-/* Reads what has changed since the index was written (known; NULL: there is none). */
-static int
-list_renew(struct maildir *m, const struct index_list *known, struct error *error)
-{
-	int counted;
-
-	if (maildir_scan(m->directory, known, &m->list, error) != 0)
-		return -1;
-	if (known != NULL && list_recall(&m->list, known) != 0)
-		return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
-	counted = maildir_files_count(m->directory, &m->list, error);
-	gone_drop(&m->list);
-	if (maildir_uidls_give(m->directory, &m->list, error) != 0)
-		return -1;
-	list_complete(&m->list);
-	/* What was counted is remembered even if the rest has to wait. */
-	m->news = true;
-	return counted;
+	if (m->index_directory == STORE_INDEX_BESIDE)
+		index_place_beside(place, m->directory, INDEX_NAME);
+	else if (m->index_directory >= 0)
+		index_place_apart(place, m->index_directory, m->maildrop);
+	else
+		index_place_none(place);
 }
 
 static int
-list_make(struct maildir *m, struct error *error)
+list_make(struct maildir *m, const char *path, struct error *error)
 {
-	struct index_list known;
-	struct index_stamp stamps[2];
-	struct error problem;
-	int found, result;
+	struct index_place place;
 
-	maildir_stamps(m->directory, stamps);
-	found = index_read(&known, m->directory, stamps, &problem);
-	if (found < 0)
-		LOG(LOG_LEVEL_WARNING, "index-ignored", LOG_REASON(&problem));
-	if (found <= 0)
-		return list_renew(m, NULL, error);
-	if (index_stamp_same(&known.stamps[MAILDIR_NEW], &stamps[MAILDIR_NEW]) &&
-	    index_stamp_same(&known.stamps[MAILDIR_CUR], &stamps[MAILDIR_CUR])) {
-		m->list = known;
-		return 0;
-	}
-	result = list_renew(m, &known, error);
-	index_free(&known);
-	return result;
+	if (m->index_directory >= 0)
+		index_maildrop_digest(m->maildrop, maildir_ops.scheme, path);
+	index_locate(m, &place);
+	return maildir_list_make(m->directory, &place, &m->list, &m->news, error);
 }
 
 /* A list of its own with what was found out; the session's has to hold still. */
@@ -206,12 +134,14 @@ list_remember(struct maildir *m)
 {
 	const struct index_list *list = &m->list;
 	struct index_list corrected = { 0 };
+	struct index_place place;
 	struct error error;
 
 	if (m->lessons != NULL && list_correct(m, &corrected) == 0)
 		list = &corrected;
-	if (index_write(list, m->removed, m->directory, &error) != 0)
-		LOG(LOG_LEVEL_WARNING, "index-not-written", LOG_REASON(&error));
+	index_locate(m, &place);
+	if (index_write(list, m->removed, &place, &error) != 0)
+		index_tell_not_written(&error);
 	index_free(&corrected);
 }
 
@@ -249,13 +179,14 @@ maildir_close(struct store *store)
 	if (m->directory >= 0)
 		close(m->directory);
 	index_free(&m->list);
+	index_free(&m->spoiled);
 	free(m->removed);
 	free(m->lessons);
 	free(m);
 }
 
 static int
-maildir_open(struct store **store, const char *path, struct error *error)
+maildir_open(struct store **store, const char *path, int index_directory, struct error *error)
 {
 	struct maildir *m = calloc(1, sizeof(*m));
 
@@ -263,8 +194,10 @@ maildir_open(struct store **store, const char *path, struct error *error)
 		return error_set(error, ERROR_TEMPORARY, "no memory for a maildrop");
 	m->store.ops = &maildir_ops;
 	m->directory = -1;
+	m->index_directory = index_directory;
 	maildir_reader_begin(&m->reader, &m->directory, &m->list);
-	if (directory_open(m, path, error) != 0 || (m->directory >= 0 && list_make(m, error) != 0)) {
+	if (directory_open(m, path, error) != 0 ||
+	    (m->directory >= 0 && list_make(m, path, error) != 0)) {
 		maildir_close(&m->store);
 		return -1;
 	}
@@ -274,13 +207,33 @@ maildir_open(struct store **store, const char *path, struct error *error)
 	return 0;
 }
 
-/* The index was damaged behind its header: do without it next time. */
+/* The index was damaged behind its header: do without it, or the session has to end. */
 static int
 list_damaged(struct maildir *m, struct error *error)
 {
-	unlinkat(m->directory, INDEX_NAME, 0);
+	struct index_place place;
+	struct index_list anew;
+
+	error_set(error, ERROR_TEMPORARY, "the index is damaged");
+	if (m->damaged)
+		return -1;
+	m->damaged = true;
+	index_locate(m, &place);
+	index_tell_ignored(&place, error);
+	index_place_remove(&place);
 	m->news = false;
-	return error_set(error, ERROR_TEMPORARY, "the index is damaged");
+	if (maildir_list_again(m->directory, &m->list, &anew) != 0)
+		return -1;
+	m->spoiled = m->list;
+	m->list = anew;
+	m->news = true;
+	return 0;
+}
+
+static int
+entry_check(struct maildir *m, size_t index, struct error *error)
+{
+	return index_entry_sound(&m->list, index) ? 0 : list_damaged(m, error);
 }
 
 /*
@@ -298,10 +251,11 @@ static int
 maildir_message(struct store *store, size_t index, struct message *message, struct error *error)
 {
 	struct maildir *m = maildir_of(store);
-	const struct index_entry *entry = &m->list.entries[index];
+	const struct index_entry *entry;
 
-	if (!index_entry_sound(&m->list, index))
-		return list_damaged(m, error);
+	if (entry_check(m, index, error) != 0)
+		return -1;
+	entry = &m->list.entries[index];
 	message->size = entry->wire_size;
 	message->uidl = index_uidl(&m->list, entry, &message->uidl_size);
 	return 0;
@@ -314,8 +268,8 @@ maildir_read(struct store *store, size_t index, uint64_t offset, void *buffer, s
 	struct maildir *m = maildir_of(store);
 	ssize_t n;
 
-	if (!index_entry_sound(&m->list, index))
-		return list_damaged(m, error);
+	if (entry_check(m, index, error) != 0)
+		return -1;
 	n = maildir_reader_read(&m->reader, index, offset, buffer, size, error);
 	if (n < 0 && error->kind == ERROR_GONE)
 		list_doubt(m);
@@ -393,6 +347,10 @@ maildir_remove(struct store *store, const bool marked[], struct error *error)
 	bool touched = false;
 	int result = 0;
 
+	/* While the directories are as they were, damage can be made good. */
+	for (size_t i = 0; i < m->list.count; i++)
+		if (marked[i])
+			(void)entry_check(m, i, error);
 	m->removed = calloc(m->list.count + 1, sizeof(*m->removed));
 	for (size_t i = 0; i < m->list.count; i++) {
 		struct error problem;
@@ -401,7 +359,7 @@ maildir_remove(struct store *store, const bool marked[], struct error *error)
 			continue;
 		touched = true;
 		if (!index_entry_sound(&m->list, i))
-			result = list_damaged(m, error);
+			result = error_set(error, ERROR_TEMPORARY, "the index is damaged");
 		else if (maildir_file_remove(m->directory, &m->list, &m->list.entries[i], &problem) == 0) {
 			if (m->removed != NULL)
 				m->removed[i] = true;

@@ -23,25 +23,36 @@ mbox_of(struct store *store)
 	return (struct mbox *)store;
 }
 
+static bool
+is_whole(const struct mbox_list *known, struct error *problem)
+{
+	for (size_t i = 0; i < known->count; i++)
+		if (!mbox_entry_is_sound(known, i)) {
+			error_set(problem, ERROR_TEMPORARY, "a part of the index is damaged");
+			return false;
+		}
+	return true;
+}
+
 /* Copies all but the last message, which mail that was appended may have made longer. */
 static int
 beginning_copy(struct mbox_list *list, const struct mbox_list *known)
 {
 	for (size_t i = 0; i + 1 < known->count; i++)
-		if (!mbox_entry_is_sound(known, i) || mbox_list_append(list, &known->entries[i]) != 0)
+		if (mbox_list_append(list, &known->entries[i]) != 0)
 			return -1;
 	return 0;
 }
 
 /* 0: the list has grown by what was appended. -1: read all anew. */
 static int
-list_extend(struct mbox *m, const struct mbox_list *known)
+list_extend(struct mbox *m, const struct mbox_list *known, struct error *problem)
 {
 	struct mbox_list list = { 0 };
 	struct error error;
 	uint64_t from;
 
-	if (known->count == 0 || !mbox_entry_is_sound(known, known->count - 1))
+	if (known->count == 0 || !is_whole(known, problem))
 		return -1;
 	from = known->entries[known->count - 1].from;
 	mbox_file_stamp(m, &list.stamp);
@@ -61,24 +72,26 @@ static int
 list_make(struct mbox *m, struct error *error)
 {
 	struct mbox_list known = { 0 };
+	struct index_place place;
 	struct mbox_stamp now;
 	struct error problem;
 	int result = -1;
 
 	mbox_file_stamp(m, &now);
-	switch (mbox_index_read(&known, m->path, m->file, &now, &problem)) {
+	mbox_index_locate(&place, m->path, m->index_directory);
+	switch (mbox_index_read(&known, &place, m->file, &now, &problem)) {
 	case MBOX_INDEX_WHOLE:
 		m->list = known;
 		return 0;
 	case MBOX_INDEX_BEGINNING:
-		result = list_extend(m, &known);
+		result = list_extend(m, &known, &problem);
 		mbox_list_free(&known);
 		break;
 	case MBOX_INDEX_NONE:
-		if (problem.text[0] != '\0')
-			LOG(LOG_LEVEL_WARNING, "index-ignored", LOG_REASON(&problem));
 		break;
 	}
+	if (problem.text[0] != '\0')
+		index_tell_ignored(&place, &problem);
 	m->news = true;
 	return result == 0 ? 0 : mbox_read_anew(m, &m->list, error);
 }
@@ -137,10 +150,12 @@ mbox_release(struct store *store)
 static void
 list_remember(struct mbox *m, const struct mbox_list *list)
 {
+	struct index_place place;
 	struct error error;
 
-	if (mbox_index_write(list, m->path, &error) != 0)
-		LOG(LOG_LEVEL_WARNING, "index-not-written", LOG_REASON(&error));
+	mbox_index_locate(&place, m->path, m->index_directory);
+	if (mbox_index_write(list, &place, &error) != 0)
+		index_tell_not_written(&error);
 }
 
 static void
@@ -156,6 +171,7 @@ mbox_close(struct store *store)
 	if (m->file >= 0)
 		close(m->file);
 	mbox_list_free(&m->list);
+	mbox_list_free(&m->spoiled);
 	mbox_list_free(&m->moved);
 	mbox_list_free(&m->left);
 	free(m->map);
@@ -178,7 +194,7 @@ mbox_load(struct mbox *m, struct error *error)
 }
 
 static int
-mbox_open(struct store **store, const char *path, struct error *error)
+mbox_open(struct store **store, const char *path, int index_directory, struct error *error)
 {
 	struct mbox *m = calloc(1, sizeof(*m));
 
@@ -186,6 +202,7 @@ mbox_open(struct store **store, const char *path, struct error *error)
 		return error_set(error, ERROR_TEMPORARY, "no memory for a maildrop");
 	m->store.ops = &mbox_ops;
 	m->file = -1;
+	m->index_directory = index_directory;
 	m->current_index = SIZE_MAX;
 	m->path = strdup(path);
 	if (m->path == NULL || mbox_load(m, error) != 0) {
@@ -201,22 +218,15 @@ mbox_open(struct store **store, const char *path, struct error *error)
 	return 0;
 }
 
-/* The index was damaged behind its header: do without it next time. */
-static int
-list_damaged(const struct mbox *m, struct error *error)
-{
-	mbox_index_drop(m->path);
-	return error_set(error, ERROR_TEMPORARY, "the index is damaged");
-}
-
 static int
 mbox_message(struct store *store, size_t index, struct message *message, struct error *error)
 {
 	struct mbox *m = mbox_of(store);
-	const struct mbox_entry *entry = &m->list.entries[index];
+	const struct mbox_entry *entry;
 
-	if (!mbox_entry_is_sound(&m->list, index))
-		return list_damaged(m, error);
+	if (mbox_entry_check(m, index, false, error) != 0)
+		return -1;
+	entry = &m->list.entries[index];
 	message->size = entry->wire_size;
 	message->uidl = entry->uidl;
 	message->uidl_size = entry->uidl_size;
@@ -256,8 +266,8 @@ mbox_read(struct store *store, size_t index, uint64_t offset, void *buffer, size
 {
 	struct mbox *m = mbox_of(store);
 
-	if (!mbox_entry_is_sound(&m->list, index))
-		return list_damaged(m, error);
+	if (mbox_entry_check(m, index, false, error) != 0)
+		return -1;
 	current_from_list(m, index);
 	if (m->current_index == index && m->current_stamp.file.settled) {
 		struct mbox_stamp now;

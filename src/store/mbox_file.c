@@ -152,6 +152,9 @@ mbox_read_anew(struct mbox *m, struct mbox_list *list, struct error *error)
 {
 	*list = (struct mbox_list){ 0 };
 	mbox_file_stamp(m, &list->stamp);
+	/* What cannot be looked at is not an empty mbox. */
+	if (list->stamp.file.inode == 0)
+		return error_set(error, ERROR_TEMPORARY, "the mbox cannot be looked at, or was replaced");
 	if (mbox_scan(m->file, 0, list->stamp.size, list, error) != 0) {
 		mbox_list_free(list);
 		return -1;
@@ -160,6 +163,55 @@ mbox_read_anew(struct mbox *m, struct mbox_list *list, struct error *error)
 		mbox_list_free(list);
 		return error_set(error, ERROR_TEMPORARY, "no memory for the messages");
 	}
+	return 0;
+}
+
+static bool
+is_same_list(const struct mbox_list *list, const struct mbox_list *anew)
+{
+	return mbox_stamp_same(&list->stamp, &anew->stamp) && anew->journal.end == 0 &&
+	    anew->count == list->count && anew->octets == list->octets;
+}
+
+static int
+list_read_again(struct mbox *m, bool locked, struct mbox_list *anew, struct error *error)
+{
+	struct mbox_lock lock;
+	int result;
+
+	if (!locked && mbox_file_lock(m, &lock, MBOX_LOCK_READ, error) != 0)
+		return -1;
+	result = mbox_read_anew(m, anew, error);
+	if (!locked)
+		mbox_lock_drop(&lock);
+	return result;
+}
+
+int
+mbox_entry_check(struct mbox *m, size_t index, bool locked, struct error *error)
+{
+	struct mbox_list anew = { 0 };
+	struct index_place place;
+	struct error problem;
+
+	if (mbox_entry_is_sound(&m->list, index))
+		return 0;
+	error_set(error, ERROR_TEMPORARY, "the index is damaged");
+	if (m->damaged)
+		return -1;
+	m->damaged = true;
+	mbox_index_locate(&place, m->path, m->index_directory);
+	index_tell_ignored(&place, error);
+	index_place_remove(&place);
+	if (list_read_again(m, locked, &anew, &problem) != 0)
+		return -1;
+	if (!is_same_list(&m->list, &anew)) {
+		mbox_list_free(&anew);
+		return -1;
+	}
+	m->spoiled = m->list;
+	m->list = anew;
+	m->news = true;
 	return 0;
 }
 

@@ -9,8 +9,11 @@
 struct mbox {
 	struct store store;	/* first: the two share their address */
 	char *path;
+	int index_directory;	/* as in store_open_with() */
 	int file;		/* holds the session's lock. -1: there is none */
 	struct mbox_list list;	/* the session's: numbers, UIDLs, sizes */
+	struct mbox_list spoiled;	/* the index that was in use and was damaged: what it lent is out */
+	bool damaged;		/* that was tried to be made good */
 	bool news;		/* the list holds what the index does not */
 	/* Where the messages were found again after another program moved them. */
 	struct mbox_list moved;
@@ -35,5 +38,11 @@ int mbox_file_lock(struct mbox *, struct mbox_lock *, enum mbox_lock_kind, struc
 void mbox_file_stamp(const struct mbox *, struct mbox_stamp *);
 /* Finds the message in the file as it is now, under the delivery locks; sets current. */
 int mbox_find(struct mbox *, size_t index, struct error *);
+/*
+ * The entry of the session's list, as it was written. An index that is damaged behind its header is
+ * made anew, where the file is still what it was of; -1: the session has to end. Takes the delivery
+ * locks unless they are held.
+ */
+int mbox_entry_check(struct mbox *, size_t index, bool locked, struct error *);
 /* Reads all of the file. The delivery locks are held. */
 int mbox_read_anew(struct mbox *, struct mbox_list *, struct error *);

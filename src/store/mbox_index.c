@@ -5,30 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <xxhash.h>
 
 #include "base/limits.h"
+#include "store/index_output.h"
+#include "store/mbox_index_file.h"
 #include "store/mbox_scan.h"
-
-#define MAGIC        "restmbox"
-#define VERSION      1
-#define BYTE_ORDER_MARK 0x01020304u
-#define REST_SECONDS 60
-
-struct header {
-	char magic[8];
-	uint32_t version, byte_order, header_size, entry_size;
-	uint64_t count, octets, end, seen_from;
-	struct mbox_stamp stamp;
-	uint64_t tail;		/* digest of what stands before end */
-	uint64_t checksum;	/* of the header before it */
-};
+#include "store/store.h"
 
 bool
 mbox_path_beside(char *out, size_t size, const char *path, const char *prefix, const char *suffix)
@@ -40,10 +27,24 @@ mbox_path_beside(char *out, size_t size, const char *path, const char *prefix, c
 	return length > 0 && (size_t)length < size;
 }
 
-static bool
-index_path(char path[PLACE_SIZE + 32], const char *mbox, const char *suffix)
+/* The name of an index beside its mbox goes with that of the mbox, its directory's does not. */
+void
+mbox_index_locate(struct index_place *place, const char *path, int index_directory)
 {
-	return mbox_path_beside(path, PLACE_SIZE + 32, mbox, ".", suffix);
+	const char *slash = strrchr(path, '/');
+	uint8_t maildrop[INDEX_MAILDROP_SIZE];
+	char name[INDEX_PLACE_SIZE];
+
+	if (index_directory >= 0) {
+		index_maildrop_digest(maildrop, "mbox", path);
+		index_place_apart(place, index_directory, maildrop);
+	} else if (index_directory == STORE_INDEX_BESIDE &&
+	    mbox_path_beside(name, sizeof(name), path, ".", ".restante-index")) {
+		index_place_beside(place, AT_FDCWD, name);
+		index_maildrop_digest(place->maildrop, "mbox", slash != NULL ? slash + 1 : path);
+	} else {
+		index_place_none(place);
+	}
 }
 
 static uint64_t
@@ -54,9 +55,9 @@ entry_checksum(const struct mbox_entry *entry)
 }
 
 static uint64_t
-header_checksum(const struct header *header)
+header_checksum(const struct mbox_index_header *header)
 {
-	return XXH3_64bits(header, offsetof(struct header, checksum));
+	return XXH3_64bits(header, offsetof(struct mbox_index_header, checksum));
 }
 
 bool
@@ -69,19 +70,22 @@ mbox_entry_is_sound(const struct mbox_list *list, size_t index)
 }
 
 static int
-header_check(const struct header *header, size_t file_size, struct error *problem)
+header_check(const struct mbox_index_header *header, size_t file_size, const struct index_place *place,
+    struct error *problem)
 {
 	const char *what = NULL;
 
-	if (file_size < sizeof(*header) || memcmp(header->magic, MAGIC, 8) != 0)
+	if (file_size < sizeof(*header) || memcmp(header->magic, MBOX_INDEX_MAGIC, 8) != 0)
 		what = "it is not an index";
-	else if (header->byte_order != BYTE_ORDER_MARK)
+	else if (header->byte_order != MBOX_INDEX_BYTE_ORDER)
 		what = "it is from a machine of another byte order";
-	else if (header->version != VERSION || header->header_size != sizeof(*header) ||
+	else if (header->version != MBOX_INDEX_VERSION || header->header_size != sizeof(*header) ||
 	    header->entry_size != sizeof(struct mbox_entry))
 		what = "it is of another version";
 	else if (header->checksum != header_checksum(header))
 		what = "its header is damaged";
+	else if (memcmp(header->maildrop, place->maildrop, sizeof(header->maildrop)) != 0)
+		what = "it belongs to another maildrop";
 	else if ((file_size - sizeof(*header)) % sizeof(struct mbox_entry) != 0 ||
 	    header->count != (file_size - sizeof(*header)) / sizeof(struct mbox_entry))
 		what = "it is cut";
@@ -91,7 +95,7 @@ header_check(const struct header *header, size_t file_size, struct error *proble
 
 /* The same file, of the same size and time, with the same tail; or one that has grown. */
 static enum mbox_index_use
-header_use(const struct header *header, int file, const struct mbox_stamp *now)
+header_use(const struct mbox_index_header *header, int file, const struct mbox_stamp *now)
 {
 	uint64_t tail;
 	struct error error;
@@ -121,15 +125,13 @@ file_map(int file, size_t *size)
 }
 
 enum mbox_index_use
-mbox_index_read(struct mbox_list *list, const char *path, int file, const struct mbox_stamp *now,
-    struct error *problem)
+mbox_index_read(struct mbox_list *list, const struct index_place *place, int file,
+    const struct mbox_stamp *now, struct error *problem)
 {
-	char name[PLACE_SIZE + 32];
 	enum mbox_index_use use = MBOX_INDEX_NONE;
-	const struct header *header;
+	const struct mbox_index_header *header;
 	size_t size = 0;
-	int index = index_path(name, path, ".restante-index") ?
-	    open(name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK) : -1;
+	int index = index_place_open(place);
 
 	problem->text[0] = '\0';
 	if (index < 0)
@@ -138,7 +140,7 @@ mbox_index_read(struct mbox_list *list, const char *path, int file, const struct
 	close(index);
 	if (header == NULL)
 		error_set(problem, ERROR_PERMANENT, "the index is not used: it is not an index");
-	else if (header_check(header, size, problem) == 0)
+	else if (header_check(header, size, place, problem) == 0)
 		use = header_use(header, file, now);
 	if (use == MBOX_INDEX_NONE) {
 		if (header != NULL)
@@ -152,26 +154,13 @@ mbox_index_read(struct mbox_list *list, const char *path, int file, const struct
 	return use;
 }
 
-static bool
-entries_write(FILE *out, const struct mbox_list *list)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		struct mbox_entry entry = list->entries[i];
-
-		entry.checksum = entry_checksum(&entry);
-		if (!mbox_entry_is_sound(list, i) || fwrite(&entry, sizeof(entry), 1, out) != 1)
-			return false;
-	}
-	return true;
-}
-
 static void
-header_make(struct header *header, const struct mbox_list *list)
+header_make(struct mbox_index_header *header, const struct mbox_list *list, const struct index_place *place)
 {
 	memset(header, 0, sizeof(*header));
-	memcpy(header->magic, MAGIC, sizeof(header->magic));
-	header->version = VERSION;
-	header->byte_order = BYTE_ORDER_MARK;
+	memcpy(header->magic, MBOX_INDEX_MAGIC, sizeof(header->magic));
+	header->version = MBOX_INDEX_VERSION;
+	header->byte_order = MBOX_INDEX_BYTE_ORDER;
 	header->header_size = sizeof(*header);
 	header->entry_size = sizeof(struct mbox_entry);
 	header->stamp = list->stamp;
@@ -180,69 +169,60 @@ header_make(struct header *header, const struct mbox_list *list)
 	header->end = list->end;
 	header->seen_from = list->seen_from;
 	header->tail = list->tail;
+	memcpy(header->maildrop, place->maildrop, sizeof(header->maildrop));
 	header->checksum = header_checksum(header);
 }
 
-/* As in index_file.c: one temporary name; a fresh one is another session's, let that one win. */
 static int
-temporary_open(const char *path)
+index_fill(int file, const struct mbox_list *list, const struct index_place *place)
 {
-	static const int how = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	int file = open(path, how, 0600);
-	struct stat status;
+	struct index_output *output = index_output_begin(file);
+	struct mbox_index_header header;
 
-	if (file >= 0 || errno != EEXIST)
-		return file;
-	if (lstat(path, &status) == 0 && status.st_mtime + REST_SECONDS < time(NULL) &&
-	    unlink(path) == 0)
-		return open(path, how, 0600);
-	errno = EEXIST;
-	return -1;
+	if (output == NULL)
+		return -1;
+	header_make(&header, list, place);
+	index_output_put(output, &header, sizeof(header));
+	for (size_t i = 0; i < list->count; i++) {
+		struct mbox_entry entry = list->entries[i];
+
+		entry.checksum = entry_checksum(&entry);
+		index_output_put(output, &entry, sizeof(entry));
+	}
+	return index_output_end(output);
 }
 
-static int
-index_fill(int file, const struct header *header, const struct mbox_list *list)
+/* What was read from a damaged file must not get a checksum that fits. */
+static bool
+is_sound(const struct mbox_list *list)
 {
-	FILE *out = fdopen(file, "w");
-	bool written;
-
-	if (out == NULL) {
-		close(file);
-		return -1;
-	}
-	written = fwrite(header, sizeof(*header), 1, out) == 1 && entries_write(out, list);
-	return fclose(out) == 0 && written ? 0 : -1;
+	for (size_t i = 0; i < list->count; i++)
+		if (!mbox_entry_is_sound(list, i))
+			return false;
+	return true;
 }
 
 int
-mbox_index_write(const struct mbox_list *list, const char *path, struct error *error)
+mbox_index_write(const struct mbox_list *list, const struct index_place *place, struct error *error)
 {
-	char name[PLACE_SIZE + 32], temporary[PLACE_SIZE + 32];
-	struct header header;
-	int out;
+	int file, result;
 
-	if (!index_path(name, path, ".restante-index") ||
-	    !index_path(temporary, path, ".restante-index.tmp"))
+	if (place->name[0] == '\0')
 		return 0;
-	header_make(&header, list);
-	out = temporary_open(temporary);
-	/* Another writes it, or this is a directory where none can be: that is as it should be. */
-	if (out < 0)
-		return errno == EEXIST || errno == EACCES || errno == EPERM || errno == EROFS ?
-		    0 : error_errno(error, ERROR_TEMPORARY, "cannot create an index");
-	if (index_fill(out, &header, list) != 0 || rename(temporary, name) != 0) {
+	if (!is_sound(list))
+		return error_set(error, ERROR_PERMANENT, "the index it comes from is damaged");
+	file = index_place_create(place);
+	if (file < 0 && errno == EEXIST)
+		return 0;
+	if (file < 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot create an index");
+	result = index_fill(file, list, place);
+	if (result == 0)
+		result = index_place_commit(place);
+	if (result != 0) {
 		error_errno(error, ERROR_TEMPORARY, "cannot write the index");
-		unlink(temporary);
-		return -1;
+		index_place_abandon(place);
 	}
-	return 0;
-}
-
-void
-mbox_index_drop(const char *path)
-{
-	char name[PLACE_SIZE + 32];
-
-	if (index_path(name, path, ".restante-index"))
-		unlink(name);
+	close(file);
+	return result;
 }

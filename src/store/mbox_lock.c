@@ -15,7 +15,9 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-#define PAUSE_NANOSECONDS 20000000
+/* Locks are held for moments: the first look comes soon, later ones as often as is polite. */
+#define PAUSE_NANOSECONDS     500000
+#define PAUSE_NANOSECONDS_MAX 20000000
 #define STALE_SECONDS     300
 #define OURS              "restante"
 
@@ -53,6 +55,22 @@ dot_path(char path[PLACE_SIZE + 8], const char *mbox)
 	return length > 0 && length < PLACE_SIZE + 8;
 }
 
+bool
+mbox_lock_is_too_old(time_t modified, time_t now, time_t booted)
+{
+	return modified + STALE_SECONDS < now || modified + 1 < booted;
+}
+
+static time_t
+boot_time(void)
+{
+	struct timespec now, up;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	return now.tv_sec - up.tv_sec;
+}
+
 /* The fcntl lock is held: nobody of us can hold the dot lock, whatever its content says. */
 static bool
 is_stale(const char *path)
@@ -65,7 +83,8 @@ is_stale(const char *path)
 	if (file < 0)
 		return false;
 	stale = (read(file, content, sizeof(content) - 1) > 0 && strstr(content, OURS) != NULL) ||
-	    (fstat(file, &status) == 0 && status.st_mtime + STALE_SECONDS < time(NULL));
+	    (fstat(file, &status) == 0 &&
+	        mbox_lock_is_too_old(status.st_mtime, time(NULL), boot_time()));
 	close(file);
 	return stale;
 }
@@ -145,7 +164,7 @@ mbox_lock_take(struct mbox_lock *lock, int file, const char *path, enum mbox_loc
     struct error *error)
 {
 	uint64_t deadline = clock_milliseconds() + mbox_lock_wait_milliseconds;
-	const struct timespec pause = { .tv_nsec = PAUSE_NANOSECONDS };
+	struct timespec pause = { .tv_nsec = PAUSE_NANOSECONDS };
 	enum outcome outcome;
 
 	*lock = (struct mbox_lock){ .file = file, .path = path };
@@ -153,6 +172,8 @@ mbox_lock_take(struct mbox_lock *lock, int file, const char *path, enum mbox_loc
 		if (clock_milliseconds() >= deadline)
 			return error_set(error, ERROR_TEMPORARY, "another program holds the locks of the mbox");
 		nanosleep(&pause, NULL);
+		if (pause.tv_nsec * 2 <= PAUSE_NANOSECONDS_MAX)
+			pause.tv_nsec *= 2;
 	}
 	return outcome == TAKEN ? 0 : -1;
 }

@@ -8,12 +8,14 @@
  * ones of other programs, but not with what other threads of this process open and close.
  *
  * In a directory where no file can be made there is no dot lock; others cannot make one either.
- * A dot lock whose holder has died is removed: after five minutes, as liblockfile does, or at once
- * if it is ours, for then its maker would hold the fcntl lock.
+ * A dot lock whose holder has died is removed: after five minutes, as liblockfile does; at once if
+ * it is ours, for then its maker would hold the fcntl lock, or if it is older than the boot (a power
+ * failure may have left an empty one).
  */
 #pragma once
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "base/error.h"
 
@@ -32,3 +34,5 @@ extern unsigned mbox_lock_wait_milliseconds;
 int mbox_lock_take(struct mbox_lock *, int file, const char *path, enum mbox_lock_kind,
     struct error *);
 void mbox_lock_drop(struct mbox_lock *);
+/* Can nobody hold a dot lock of that age any more? For mbox_lock.c and its test. */
+bool mbox_lock_is_too_old(time_t modified, time_t now, time_t booted);

@@ -196,10 +196,34 @@ test_no_place_for_a_dot_lock(void **state)
 	close(log[1]);
 }
 
+/* A power failure may leave a lock without content; who held it did not live through that. */
+static void
+test_age_of_a_dot_lock(void **state)
+{
+	static const struct {
+		time_t modified, now, booted;
+		bool too_old;
+	} cases[] = {
+		{ 1000, 1000, 10, false },
+		{ 1000, 1300, 10, false },
+		{ 1000, 1301, 10, true },
+		{ 1000, 1100, 1050, true },
+		{ 1000, 1100, 1002, true },
+		{ 1000, 1100, 1001, false },	/* in the second of the boot: nobody knows */
+		{ 1000, 900, 10, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (mbox_lock_is_too_old(cases[i].modified, cases[i].now, cases[i].booted) != cases[i].too_old)
+			fail_msg("case %zu", i);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_age_of_a_dot_lock),
 		cmocka_unit_test_setup(test_fcntl_lock_of_another, setup),
 		cmocka_unit_test_setup(test_dot_lock_of_another, setup),
 		cmocka_unit_test_setup(test_stale_dot_locks, setup),

@@ -64,9 +64,13 @@ list_is_seen(const struct mbox *m)
 static int
 ranges_find(struct mbox *m, const bool marked[], struct ranges *ranges, struct error *error)
 {
-	bool seen = list_is_seen(m);
+	bool seen;
 	int result = 0;
 
+	for (size_t i = 0; i < m->list.count; i++)
+		if (marked[i])
+			(void)mbox_entry_check(m, i, true, error);
+	seen = list_is_seen(m);
 	for (size_t i = 0; i < m->list.count; i++) {
 		const struct mbox_entry *entry = &m->list.entries[i];
 		struct error problem;
@@ -75,7 +79,6 @@ ranges_find(struct mbox *m, const bool marked[], struct ranges *ranges, struct e
 			continue;
 		if (!mbox_entry_is_sound(&m->list, i)) {
 			result = error_set(error, ERROR_TEMPORARY, "the index is damaged");
-			mbox_index_drop(m->path);
 			continue;
 		}
 		if (!seen) {
@@ -217,6 +220,26 @@ rename_over(struct mbox *m, uint64_t size, const struct ranges *removed, int *ol
 	return 1;
 }
 
+/*
+ * Another program may have given the file its name a moment ago: what is promised of the file must
+ * not go when a power failure brings back the one before. A directory that cannot be opened is
+ * none that this program can do more for.
+ */
+static int
+name_sync(const struct mbox *m, struct error *error)
+{
+	int directory = directory_open(m->path), result;
+
+	if (directory < 0)
+		return errno == EACCES ? 0 : error_errno(error, ERROR_TEMPORARY,
+		                                 "cannot open the directory of the mbox");
+	result = fsync(directory);
+	if (result != 0)
+		error_errno(error, ERROR_TEMPORARY, "cannot sync the directory of the mbox");
+	close(directory);
+	return result;
+}
+
 static int
 ranges_remove(struct mbox *m, bool dotted, const struct ranges *removed, int *old,
     struct error *error)
@@ -232,6 +255,8 @@ ranges_remove(struct mbox *m, bool dotted, const struct ranges *removed, int *ol
 		done = rename_over(m, size, removed, old, error);
 	if (done != 0)
 		return done < 0 ? -1 : 0;
+	if (name_sync(m, error) != 0)
+		return -1;
 	return mbox_journal_remove(m->file, size, removed->of, removed->count, error);
 }
 

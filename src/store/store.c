@@ -47,14 +47,20 @@ store_root(char root[PLACE_SIZE], const char *place)
 }
 
 int
-store_open(struct store **store, const char *place, struct error *error)
+store_open_with(struct store **store, const char *place, int index_directory, struct error *error)
 {
 	const char *path;
 	const struct store_ops *ops = store_find(place, &path);
 
 	if (ops == NULL)
 		return error_set(error, ERROR_PERMANENT, "no store for the place %.200s", place);
-	return ops->open(store, path, error);
+	return ops->open(store, path, index_directory, error);
+}
+
+int
+store_open(struct store **store, const char *place, struct error *error)
+{
+	return store_open_with(store, place, STORE_INDEX_BESIDE, error);
 }
 
 int

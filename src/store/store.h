@@ -44,7 +44,7 @@ struct store_ops {
 	const char *scheme;	/* "maildir" in "maildir:/home/anna/Maildir" */
 	bool is_file;		/* the path is one file; what lies beside it is needed too */
 	/* path: the place without its scheme. ERROR_BUSY: another session has it open. */
-	int (*open)(struct store **, const char *path, struct error *);
+	int (*open)(struct store **, const char *path, int index_directory, struct error *);
 	/* index < count. -1: what the store remembers of it is damaged; end the session. */
 	int (*message)(struct store *, size_t index, struct message *, struct error *);
 	/* Octets as they are stored, from offset; 0 at the end, like pread. */
@@ -76,7 +76,16 @@ struct store_ops {
 	void (*close)(struct store *);
 };
 
-/* place: "scheme:rest". An unknown scheme is ERROR_PERMANENT. */
+/* Where the index is. */
+#define STORE_INDEX_BESIDE (-1)	/* the mail */
+#define STORE_INDEX_NONE   (-2)
+
+/*
+ * place: "scheme:rest". An unknown scheme is ERROR_PERMANENT. index_directory: one of the above, or
+ * what index_directory_open() returned, which must stay open for as long as the store.
+ */
+int store_open_with(struct store **, const char *place, int index_directory, struct error *);
+/* With its index beside the mail. */
 int store_open(struct store **, const char *place, struct error *);
 /* The directory that the store must reach, for the sandbox. -1: an unknown scheme. */
 int store_root(char root[PLACE_SIZE], const char *place);

@@ -20,6 +20,7 @@ static _Atomic(const char *) failed_name;
 static int ignored = -1;
 static struct recording *recording;
 static unsigned swallowed, sync_count;
+static bool directory_closed;
 /* The recorder's own calls are not looked at. */
 _Thread_local bool calls_inside;
 
@@ -69,6 +70,12 @@ calls_swallow_syncs(unsigned which)
 {
 	swallowed = which;
 	sync_count = 0;
+}
+
+void
+calls_close_directory(bool closed)
+{
+	directory_closed = closed;
 }
 
 bool
@@ -145,6 +152,10 @@ open_any(int directory, const char *path, int flags, mode_t mode)
 
 	if (calls_fails("open"))
 		return -1;
+	if (directory_closed && flags & O_CREAT) {
+		errno = EACCES;
+		return -1;
+	}
 	RECORD(flags & O_CREAT, existed = record_exists(directory, path));
 	file = __real_openat64(directory, path, flags, mode);
 	RECORD(file >= 0 && !existed, record_created(recording, directory, path));
@@ -217,6 +228,8 @@ CALL(ssize_t, pwrite64, int file, const void *data, size_t size, off_t offset);
 ALSO(ssize_t, pwrite64, pwrite, int file, const void *data, size_t size, off_t offset);
 CALL(int, ftruncate64, int file, off_t size);
 ALSO(int, ftruncate64, ftruncate, int file, off_t size);
+CALL(int, fallocate64, int file, int mode, off_t offset, off_t size);
+ALSO(int, fallocate64, fallocate, int file, int mode, off_t offset, off_t size);
 CALL(int, fsync, int file);
 CALL(int, fdatasync, int file);
 
@@ -264,6 +277,16 @@ __wrap_ftruncate64(int file, off_t size)
 	int result = calls_fails("ftruncate") ? -1 : __real_ftruncate64(file, size);
 
 	RECORD(result == 0, record_truncated(recording, file, size));
+	return result;
+}
+
+/* Known is what makes a file longer. */
+int
+__wrap_fallocate64(int file, int mode, off_t offset, off_t size)
+{
+	int result = calls_fails("fallocate") ? -1 : __real_fallocate64(file, mode, offset, size);
+
+	RECORD(result == 0 && mode == 0, record_truncated(recording, file, offset + size));
 	return result;
 }
 

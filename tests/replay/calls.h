@@ -42,6 +42,8 @@ void calls_ignore(int descriptor);
 void calls_record(struct recording *);
 /* Bit n: the n-th fsync or fdatasync from now on (up to 32) only says that it was done. */
 void calls_swallow_syncs(unsigned which);
+/* No file can be made: the directory is another's, as /var/mail is. */
+void calls_close_directory(bool closed);
 /* getdents64() does not tell what an entry is, as on some file systems. */
 void calls_hide_types(bool);
 

@@ -4,7 +4,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -50,6 +52,8 @@ CALL(int, lstat64, const char *path, struct stat *status);
 ALSO(int, lstat64, lstat, const char *path, struct stat *status);
 CALL(ssize_t, getdents64, int file, void *entries, size_t size);
 CALL(int, flock, int file, int operation);
+CALL(int, fcntl64, int file, int command, ...);
+ALSO(int, fcntl64, fcntl, int file, int command, ...);
 CALL(void *, mmap64, void *address, size_t size, int protection, int flags, int file, off_t offset);
 ALSO(void *, mmap64, mmap, void *address, size_t size, int protection, int flags, int file,
     off_t offset);
@@ -134,6 +138,19 @@ __wrap_flock(int file, int operation)
 	return calls_fails("flock") ? -1 : __real_flock(file, operation);
 }
 
+/* A third argument is there or is not looked at. */
+int
+__wrap_fcntl64(int file, int command, ...)
+{
+	va_list arguments;
+	void *argument;
+
+	va_start(arguments, command);
+	argument = va_arg(arguments, void *);
+	va_end(arguments);
+	return calls_fails("fcntl") ? -1 : __real_fcntl64(file, command, argument);
+}
+
 void *
 __wrap_mmap64(void *address, size_t size, int protection, int flags, int file, off_t offset)
 {
@@ -155,6 +172,8 @@ CALL(void *, calloc, size_t count, size_t size);
 CALL(void *, realloc, void *block, size_t size);
 CALL(void *, reallocarray, void *block, size_t count, size_t size);
 CALL(void, free, void *block);
+
+CALL(char *, strdup, const char *text);
 
 static bool
 allocation_fails(const char *name)
@@ -180,6 +199,12 @@ void *
 __wrap_calloc(size_t count, size_t size)
 {
 	return allocation_fails("calloc") ? NULL : block_counted(__real_calloc(count, size), NULL);
+}
+
+char *
+__wrap_strdup(const char *text)
+{
+	return allocation_fails("strdup") ? NULL : block_counted(__real_strdup(text), NULL);
 }
 
 void *

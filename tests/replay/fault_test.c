@@ -1,6 +1,8 @@
 /*
  * Each call of a session fails once, and each from then on: the session says what is true or hangs
  * up, nothing is lost, nothing is left open, the log has a line, and the next session is right.
+ *
+ *	replay_fault_test [fixture]
  */
 
 #include <dirent.h>
@@ -31,6 +33,7 @@
 
 static char live[64];
 static int log_file;
+static const char *wanted;	/* the fixture's name; NULL: all */
 
 struct scenario {
 	const char *name;
@@ -39,6 +42,7 @@ struct scenario {
 	bool with_news;		/* something arrived since */
 	bool disturbed;		/* another program moves the messages once the maildrop is open */
 	bool without_types;	/* of directory entries */
+	const char *scheme;	/* only this one's; NULL: all */
 };
 
 static const struct scenario scenarios[] = {
@@ -46,13 +50,12 @@ static const struct scenario scenarios[] = {
 	{ .name = "nothing has changed", .letters = LETTERS, .with_index = true },
 	{ .name = "something has arrived", .letters = LETTERS, .with_index = true, .with_news = true },
 	{ .name = "everything moves", .letters = LETTERS, .with_index = true, .disturbed = true },
-	{ .name = "entries without types", .letters = LETTERS, .without_types = true },
-	{ .name = "many, counted by several threads", .letters = 40 },
+	{ .name = "entries without types", .letters = LETTERS, .without_types = true,
+	  .scheme = "maildir" },
+	{ .name = "many, counted by several threads", .letters = 40, .scheme = "maildir" },
 	{ .name = "many, known", .letters = 70, .with_index = true },
 	{ .name = "no mail at all" },
 };
-
-static const int errors[] = { EIO, ENOSPC, EMFILE, ENOMEM, EINTR, EACCES, CALLS_SHORT };
 
 /* What the client says; letter 2 and 4 are to go. */
 static const char *const talk[] = {
@@ -260,13 +263,16 @@ session_run(const char *place, const struct fixture *fixture, const struct scena
 	struct error error;
 
 	writer_init(&writer, buffer, sizeof(buffer), answer_sink, answer);
+	calls_close_directory(fixture->is_closed);
 	if (store_open(&store, place, &error) == 0)
 		session_begin(&session, store);
 	else
 		session_refuse(&session, &error);
 	if (scenario->disturbed && fixture->disturb != NULL && session.store != NULL) {
 		calls_watch_pause(true);
+		calls_close_directory(false);
 		fixture->disturb(live);
+		calls_close_directory(fixture->is_closed);
 		calls_watch_pause(false);
 	}
 	for (size_t i = 0; i < sizeof(talk) / sizeof(talk[0]); i++) {
@@ -277,6 +283,7 @@ session_run(const char *place, const struct fixture *fixture, const struct scena
 	}
 	writer_flush(&writer);
 	session_close(&session);
+	calls_close_directory(false);
 }
 
 static size_t
@@ -379,16 +386,36 @@ trial_run(struct trial *t)
 	return count;
 }
 
+/* NULL: whatever the call is. What a kernel never answers there is not tried. */
+static const struct fault {
+	int error;
+	bool lasting;	/* also from then on */
+	const char *calls;
+} faults[] = {
+	{ EIO, true, NULL },
+	{ ENOSPC, false, "open write pwrite ftruncate fallocate fsync rename link mkdir" },
+	{ EMFILE, true, "open" },
+	{ ENOMEM, true, "malloc calloc realloc reallocarray strdup open mmap pthread_create" },
+	{ EINTR, false, "open close read pread write pwrite ftruncate fallocate flock fcntl fsync" },
+	{ EACCES, false, "open rename link unlink mkdir fcntl fstatat stat lstat" },
+	{ CALLS_SHORT, false, "read pread write pwrite" },
+};
+
 static bool
-is_allocation(const char *name)
+names_hold(const char *names, const char *name)
 {
-	return strstr("malloc calloc realloc reallocarray", name) != NULL;
+	size_t length = strlen(name);
+
+	for (const char *at = names; (at = strstr(at, name)) != NULL; at++)
+		if ((at == names || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+			return true;
+	return false;
 }
 
 static bool
-is_transfer(const char *name)
+is_allocation(const char *name)
 {
-	return strstr("read pread write pwrite", name) != NULL;
+	return names_hold("malloc calloc realloc reallocarray strdup", name);
 }
 
 /* Every error that makes sense for the n-th call, once and from then on. */
@@ -397,18 +424,37 @@ call_fail(struct trial *t, unsigned number)
 {
 	const char *name = NULL;
 
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		if (name != NULL && is_allocation(name) != (errors[i] == ENOMEM) && is_allocation(name))
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		/* The first tells what call it is. */
+		if (name != NULL && faults[i].calls != NULL && !names_hold(faults[i].calls, name))
 			continue;
-		if (name != NULL && errors[i] == CALLS_SHORT && !is_transfer(name))
-			continue;
-		t->fault = (struct calls_fault){ .number = number, .error = errors[i] };
+		t->fault = (struct calls_fault){ .number = number, .error = faults[i].error };
 		trial_run(t);
 		name = calls_failed();
-		t->fault.lasting = errors[i] == EIO || errors[i] == ENOMEM || errors[i] == EMFILE;
-		if (t->fault.lasting)
+		if (name == NULL)
+			return;	/* so late that it does not always come */
+		t->fault.lasting = faults[i].lasting;
+		if (t->fault.lasting && (i > 0 || !is_allocation(name)))
 			trial_run(t);
 	}
+}
+
+static void
+scenario_fail(const struct fixture *fixture, const struct scenario *scenario)
+{
+	struct disk disk;
+	struct mail mail;
+	struct trial t = { .fixture = fixture, .scenario = scenario, .disk = &disk, .mail = &mail };
+	unsigned count;
+
+	scenario_make(fixture, scenario, &disk, &mail);
+	count = trial_run(&t);
+	assert_true(count > 3);
+	print_message("%s: %s: %u calls\n", fixture->name, scenario->name, count);
+	for (unsigned number = 1; number <= count; number++)
+		call_fail(&t, number);
+	mail_free(&mail);
+	disk_free(&disk);
 }
 
 static void
@@ -416,32 +462,22 @@ test_each_call_fails(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < fixture_count; i++)
-		for (size_t j = 0; j < sizeof(scenarios) / sizeof(scenarios[0]); j++) {
-			struct disk disk;
-			struct mail mail;
-			struct trial t = { .fixture = &fixtures[i], .scenario = &scenarios[j],
-				.disk = &disk, .mail = &mail };
-			unsigned count;
-
-			scenario_make(t.fixture, t.scenario, &disk, &mail);
-			count = trial_run(&t);
-			assert_true(count > 3);
-			print_message("%s: %s: %u calls\n", t.fixture->name, t.scenario->name, count);
-			for (unsigned number = 1; number <= count; number++)
-				call_fail(&t, number);
-			mail_free(&mail);
-			disk_free(&disk);
-		}
+		for (size_t j = 0; j < sizeof(scenarios) / sizeof(scenarios[0]); j++)
+			if ((wanted == NULL || strcmp(wanted, fixtures[i].name) == 0) &&
+			    (scenarios[j].scheme == NULL ||
+			        strcmp(scenarios[j].scheme, fixtures[i].scheme) == 0))
+				scenario_fail(&fixtures[i], &scenarios[j]);
 }
 
 int
-main(void)
+main(int argument_count, char *arguments[])
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_call_fails),
 	};
 	int result;
 
+	wanted = argument_count > 1 ? arguments[1] : NULL;
 	log_file = memfd_create("log", MFD_CLOEXEC);
 	if (disk_directory_new(live) == NULL || log_file < 0)
 		return 1;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -167,6 +168,86 @@ maildir_disturb(const char *directory)
 	closedir(all);
 }
 
+#define ENVELOPE "From anna@example.org Fri Jul  8 12:08:34 2011\n"
+
+static void
+mbox_put(int file, size_t number, const char *note)
+{
+	char text[LETTER_SIZE];
+	size_t size = letter_write(number, text, sizeof(text));
+	const char *end = text[size - 1] == '\n' ? "\n" : "\n\n";
+	FILE *out = fdopen(dup(file), "a");
+
+	assert_non_null(out);
+	fprintf(out, "%s%s%s%s", ENVELOPE, note, text, end);
+	assert_int_equal(fclose(out), 0);
+}
+
+static void
+mbox_make(const char *directory, size_t count)
+{
+	char path[512];
+	int file;
+
+	snprintf(path, sizeof(path), "%s/mbox", directory);
+	file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(file >= 0);
+	for (size_t i = 0; i < count; i++)
+		mbox_put(file, i, i % 2 == 0 ? "" : "Status: O\n");
+	close(file);
+}
+
+static void
+mbox_deliver(const char *directory, size_t number)
+{
+	char path[512];
+	int file;
+
+	snprintf(path, sizeof(path), "%s/mbox", directory);
+	file = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+	assert_true(file >= 0);
+	mbox_put(file, number, "");
+	close(file);
+}
+
+/* Another program notes in each message that it was read, as carefully as it can be done. */
+static void
+mbox_disturb(const char *directory)
+{
+	char path[512], new_path[512], line[1024];
+	char *text = NULL;
+	size_t size = 0;
+	FILE *old, *out = open_memstream(&text, &size);
+	int file;
+
+	snprintf(path, sizeof(path), "%s/mbox", directory);
+	snprintf(new_path, sizeof(new_path), "%s/mbox.another", directory);
+	old = fopen(path, "r");
+	assert_true(old != NULL && out != NULL);
+	while (fgets(line, sizeof(line), old) != NULL)
+		fprintf(out, "%s%s", line, strcmp(line, ENVELOPE) == 0 ? "Status: RO\n" : "");
+	fclose(old);
+	assert_int_equal(fclose(out), 0);
+	file = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(file >= 0);
+	assert_int_equal(write(file, text, size), (ssize_t)size);
+	assert_int_equal(fsync(file), 0);
+	assert_int_equal(rename(new_path, path), 0);
+	close(file);
+	free(text);
+}
+
+/* What a power failure left of a dot lock is older than the boot. */
+static void
+mbox_boot(const char *directory)
+{
+	const struct timespec past[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/mbox.lock", directory);
+	(void)utimensat(AT_FDCWD, path, past, 0);
+}
+
 const struct fixture fixtures[] = {
 	{ .name = "maildir", .scheme = "maildir", .file = "", .index = "restante-index",
 	  .make = maildir_make, .disturb = maildir_disturb, .deliver = maildir_deliver },
@@ -176,6 +257,13 @@ const struct fixture fixtures[] = {
 	  .make = maildir_make_odd, .disturb = maildir_disturb, .deliver = maildir_deliver },
 	{ .name = "maildir without cur", .scheme = "maildir", .file = "", .index = "restante-index",
 	  .make = maildir_make_new, .deliver = maildir_deliver_cur },
+	/* Messages are removed by a new file and a rename; */
+	{ .name = "mbox", .scheme = "mbox", .file = "/mbox", .index = ".mbox.restante-index",
+	  .make = mbox_make, .disturb = mbox_disturb, .deliver = mbox_deliver, .boot = mbox_boot },
+	/* and in place, with a journal. */
+	{ .name = "mbox in a closed directory", .scheme = "mbox", .file = "/mbox",
+	  .index = ".mbox.restante-index", .is_closed = true,
+	  .make = mbox_make, .disturb = mbox_disturb, .deliver = mbox_deliver, .boot = mbox_boot },
 };
 const size_t fixture_count = sizeof(fixtures) / sizeof(fixtures[0]);
 
@@ -184,6 +272,7 @@ fixture_locate(const struct fixture *fixture, const char *directory, struct mail
 {
 	snprintf(mail->place, sizeof(mail->place), "%s:%s%s", fixture->scheme, directory, fixture->file);
 	snprintf(mail->index, sizeof(mail->index), "%s/%s", directory, fixture->index);
+	mail->is_closed = fixture->is_closed;
 }
 
 void

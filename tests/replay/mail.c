@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "mail/wire.h"
+#include "replay/calls.h"
 #include "store/store.h"
 
 static char problem[1024];
@@ -65,6 +66,7 @@ mail_learn(struct mail *mail)
 	struct store *store;
 
 	mail->count = 0;
+	calls_close_directory(mail->is_closed);
 	if (store_open(&store, mail->place, &error) != 0)
 		fail_msg("%s", error.text);
 	assert_true(store->count <= LETTERS_MAX);
@@ -80,6 +82,7 @@ mail_learn(struct mail *mail)
 		assert_non_null(letter->text);
 	}
 	store_close(store);
+	calls_close_directory(false);
 }
 
 void
@@ -189,7 +192,7 @@ letters_compare(const struct look *look, uint64_t promised)
 
 /* One session. */
 static const char *
-mail_look(const struct mail *mail, uint64_t promised, struct look *look)
+session_look(const struct mail *mail, uint64_t promised, struct look *look)
 {
 	struct error error;
 	uint64_t octets = 0;
@@ -204,6 +207,17 @@ mail_look(const struct mail *mail, uint64_t promised, struct look *look)
 		wrong = PROBLEM("the sum is %" PRIu64 " instead of %" PRIu64, look->store->octets, octets);
 	store_close(look->store);
 	return wrong != NULL || look->is_damaged ? wrong : letters_compare(look, promised);
+}
+
+static const char *
+mail_look(const struct mail *mail, uint64_t promised, struct look *look)
+{
+	const char *wrong;
+
+	calls_close_directory(mail->is_closed);
+	wrong = session_look(mail, promised, look);
+	calls_close_directory(false);
+	return wrong;
 }
 
 const char *

@@ -17,12 +17,15 @@ struct fixture {
 	const char *scheme;
 	const char *file;	/* in the directory: "/mbox"; "" if it is the directory itself */
 	const char *index;	/* in the directory, too: what may be lost without loss */
+	bool is_closed;		/* the store can make no file in the directory */
 	/* Makes the maildrop in an empty directory, with that many letters. */
 	void (*make)(const char *directory, size_t count);
 	/* What another mail program may do meanwhile: nothing appears, nothing goes. NULL: nothing. */
 	void (*disturb)(const char *directory);
 	/* Delivers one more letter. NULL: not for this one. */
 	void (*deliver)(const char *directory, size_t number);
+	/* What the boot behind a power failure changes. NULL: nothing. */
+	void (*boot)(const char *directory);
 };
 
 extern const struct fixture fixtures[];
@@ -42,6 +45,7 @@ struct letter {
 struct mail {
 	char place[MAIL_PLACE_SIZE];
 	char index[MAIL_PLACE_SIZE];	/* its file */
+	bool is_closed;
 	struct letter letters[LETTERS_MAX];
 	size_t count;
 };
