@@ -40,6 +40,9 @@ WRONG = {
     "plaintext_logins = sometimes\n": ["plaintext_logins", "never", "loopback", "always"],
     "mail_place = /var/mail\n": ["mail_place", "maildir:"],
     'mail_place = "maildir:/srv/%x"\n': ["mail_place", "%d"],
+    'mail_place = "maildirs:/srv/%u"\n': ["maildirs", "maildir:", "mbox:"],
+    'mail_place = "maildir:/srv/../%u"\n': ["/srv/../%u", ".."],
+    "hostname = mail..org\n": ["hostname", "mail.example.org"],
     "users_file = users\n": ["users_file", "/"],
     "sasl_mechanisms = \"PLAIN NTLM\"\n": ["NTLM", "PLAIN"],
     "greeting = \"<hello>\"\n": ["greeting"],
@@ -75,6 +78,33 @@ def test_check_says_what_is_wrong_and_where(server, text):
     if "nonexistent" not in text and "first_uid" not in text:
         line = good.count("\n") + 1
         assert re.search(r"restanted\.conf(:(%d|%d|%d)|\b.*: .*)" % (line, line + 1, line + 2), said), said
+
+
+def test_every_kind_of_store_can_be_configured(server):
+    """The table of stores and the words that the configuration accepts are in rooms apart."""
+    with open(restante.TOP + "/src/store/store.c") as file:
+        stores = re.findall(r"^\t&(\w+)_ops,$", file.read(), re.MULTILINE)
+    server.write_users()
+    assert len(stores) >= 2
+    for store in stores:
+        with open("%s/src/store/%s.c" % (restante.TOP, store)) as file:
+            kind = re.search(r'\.scheme = "(\w+)"', file.read())[1]
+        server.options["mail_place"] = kind + ":/srv/mail/%u"
+        server.write_configuration()
+        told = check(server)
+        assert told.returncode == 0, told.stderr
+    server.options["mail_place"] = "none:/srv/mail/%u"
+    server.write_configuration()
+    said = check(server).stderr
+    assert all(store + ":" in said for store in stores), said
+
+
+def test_one_maildrop_for_all_is_warned_of(server):
+    server.write_users()
+    server.options["mail_place"] = "maildir:/srv/mail"
+    server.write_configuration()
+    told = check(server)
+    assert told.returncode == 0 and "restanted.conf:2: warning: mail_place" in told.stderr, told
 
 
 def check(server):

@@ -112,8 +112,12 @@ trial_run(struct parent *parent)
 	while (waitpid(parent->trial.pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return EX_OSERR;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		config_doubts(&parent->trial.config, parent->config_path, problems, sizeof(problems));
+		if (problems[0] != '\0')
+			fprintf(stderr, "%s\n", problems);
 		return 0;
+	}
 	if (WIFSIGNALED(status))
 		fprintf(stderr, "restante-login --check ended by signal %s\n",
 		    sigabbrev_np(WTERMSIG(status)));
