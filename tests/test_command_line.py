@@ -99,6 +99,34 @@ def test_every_kind_of_store_can_be_configured(server):
     assert all(store + ":" in said for store in stores), said
 
 
+@pytest.mark.parametrize("lines,said", [
+    (None, "there is no file"),
+    ("anna:{PLAIN}x:5000:5000::::\n", "users:1: anna has no home"),
+    ("anna:{NONE}x:5000:5000::/home/anna::\n", "users:1: "),
+])
+def test_check_of_the_users_file(server, lines, said):
+    if lines:
+        server.write_users(lines)
+    server.write_configuration()
+    told = check(server)
+    assert told.returncode == 65 and said in told.stderr, told
+    assert "restanted.conf: good" in told.stdout
+
+
+def test_check_of_a_users_file_that_auth_cannot_read(server):
+    if not server.is_root:
+        pytest.skip("without root there is one uid only")
+    server.write_users()
+    server.write_configuration()
+    os.chown(server.options["users_file"], 0, 0)
+    told = check(server)
+    assert told.returncode == 65 and "nobody can log in" in told.stderr, told
+    server.options["auth_user"] = "no-such-user"
+    server.write_configuration()
+    told = check(server)
+    assert told.returncode == 78 and "systemd-sysusers" in told.stderr, told
+
+
 def test_one_maildrop_for_all_is_warned_of(server):
     server.write_users()
     server.options["mail_place"] = "maildir:/srv/mail"

@@ -178,6 +178,8 @@ int trial_begin(struct parent *, int output, char *problems, size_t size);
 void trial_end(struct trial *);
 /* The same from beginning to end, waiting: for the start and for -t. Exit status. */
 int trial_run(struct parent *);
+/* For -t: has restantectl look at the users file. Its exit status. */
+int trial_users(const char *config_path, const char *programs);
 void trial_hear(struct trial *);
 
 /* reload.c */
