@@ -1,7 +1,7 @@
 /* The users file, as an administrator brings it along, and where its maildrops are. */
 
-#include "auth/place.h"
 #include "fuzz.h"
+#include "users/place.h"
 #include "users/users.h"
 
 static void

@@ -155,6 +155,18 @@ def test_http_request_is_closed_after_a_few_errors(shared):
         assert all(reply.startswith(b"-ERR ") for reply in replies[:-1])
 
 
+@pytest.mark.parametrize("mode", ["clear", "implicit"])
+@pytest.mark.parametrize("last", [b"QUIT\r\n", b"BOGUS\r\n" * 20])
+def test_the_last_reply_comes_before_what_nobody_reads(shared, mode, last):
+    with shared.connect(mode) as client:
+        client.ok("CAPA")
+        client.lines()
+        client.send(last + b"X-Header: y\r\n" * 20000)
+        replies = client.rest().split(b"\r\n")
+        assert replies[-2:-1] and replies[-1] == b"", replies
+        assert replies[-2].startswith(b"+OK " if last.startswith(b"QUIT") else b"-ERR too many bad")
+
+
 def test_bad_commands_end_the_connection(make_server):
     server = make_server()
     anna = server.add_user("anna")

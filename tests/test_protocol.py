@@ -308,7 +308,11 @@ def test_capabilities_in_both_states_and_with_tls(shared, anna):
         assert set(capabilities(client)) == always
         client.log_in(anna.name, anna.password)
         assert always <= set(capabilities(client))
-        client.ok("NOOP")
+        client.ok("QUIT")
+    with shared.connect("stls") as client:
+        client.log_in(anna.name, anna.password)
+        assert set(capabilities(client)) == always | {"STLS"}
+        client.ok("QUIT")
     with shared.connect("clear") as client:
         assert set(capabilities(client)) == always
     with shared.connect("implicit") as client:
@@ -381,6 +385,13 @@ def test_apop(shared, anna):
         assert client.ok("STAT") == "3 116"
 
 
+def test_apop_digest_is_in_lower_case(shared, anna):
+    # RFC 1939, section 7: "using lower-case ASCII characters".
+    with shared.connect("clear") as client:
+        command, name, digest = apop(client, anna.name, anna.password).split()
+        client.error(" ".join((command, name, digest.upper())))
+
+
 def test_apop_after_stls_uses_the_first_timestamp(shared, anna):
     with shared.connect("stls") as client:
         client.stls()
@@ -424,14 +435,55 @@ def test_auth_login(shared, anna):
         assert client.ok("STAT") == "3 116"
 
 
+def login(client, user, password):
+    assert client.command("AUTH LOGIN") == b"+ VXNlcm5hbWU6"
+    assert client.command(base64.b64encode(user.encode())) == b"+ UGFzc3dvcmQ6"
+    return client.command(base64.b64encode(password.encode()))
+
+
+WAYS = {
+    "PASS": lambda c, user, password: (c.ok("USER " + user), c.command("PASS " + password))[1],
+    "PLAIN": lambda c, user, password: c.command("AUTH PLAIN " + plain(user, password)),
+    "LOGIN": login,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_wrong_password_is_an_auth_error_whatever_it_is(make_server, way):
+    # RFC 3206, section 4. A command line has its limit.
+    long = "x" * {"PASS": 200, "PLAIN": 150, "LOGIN": 300}[way]
+    server = make_server()
+    anna = server.add_user("anna")
+    server.options["auth_failure_delay_milliseconds"] = 0
+    server.start()
+    with server.connect("clear") as client:
+        for password in ("wrong", "", long, "\u05e9a", "\u0007"):
+            reply = WAYS[way](client, "anna", password)
+            assert reply.startswith(b"-ERR [AUTH] "), (password, reply)
+        assert WAYS[way](client, "anna", anna.password).startswith(b"+OK ")
+
+
+@pytest.mark.parametrize("password", ["pass\U0001f600", "\u05e9\u05dc\u05d5\u05ddabc", "\ue000", "\u0007"])
+def test_the_same_password_opens_by_every_way(make_server, password):
+    server = make_server()
+    server.add_user("anna", password=password)
+    server.start()
+    for way in WAYS.values():
+        with server.connect("clear") as client:
+            assert way(client, "anna", password).startswith(b"+OK ")
+            client.ok("QUIT")
+
+
 @pytest.mark.parametrize("command", ["AUTH", "AUTH "])
 def test_auth_without_argument_lists_mechanisms(shared, command):
     with shared.connect("clear") as client:
-        assert {"PLAIN", "LOGIN"} <= set(client.listing(command))
+        # It is no bad command, however often it comes.
+        for _ in range(100):
+            assert {"PLAIN", "LOGIN"} <= set(client.listing(command))
 
 
 @pytest.mark.parametrize("response", ["*", "=", "!!!!", "AAAA=AAA", "AGFubmE", "AGFubmE= ", "AA==",
-                                      "a" * 1024])
+                                      "a" * 1024, "a" * 8192, "a" * 9000, "a" * 100000])
 def test_broken_sasl_is_refused_and_the_session_goes_on(shared, anna, response):
     with shared.connect("clear") as client:
         assert client.command("AUTH PLAIN").startswith(b"+ ")
@@ -516,13 +568,15 @@ def test_after_a_refusal_user_comes_again(shared, anna):
 
 
 @pytest.mark.parametrize("mode", ["clear", "stls", "implicit"])
-def test_second_session_is_in_use(shared, anna, mode):
+@pytest.mark.parametrize("way", [*WAYS, "APOP"])
+def test_second_session_is_in_use(shared, anna, mode, way):
     with shared.login(anna) as first:
         with shared.connect(mode) as second:
             if mode == "stls":
                 second.stls()
-            second.ok("USER " + anna.name)
-            assert second.error("PASS " + anna.password).startswith("[IN-USE] ")
+            reply = (second.command(apop(second, anna.name, anna.password)) if way == "APOP"
+                     else WAYS[way](second, anna.name, anna.password))
+            assert reply.startswith(b"-ERR [IN-USE] "), reply
         first.ok("STAT")
         first.ok("QUIT")
         assert first.ended()

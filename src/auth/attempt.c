@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "auth/maildrops.h"
-#include "auth/place.h"
 #include "base/clock.h"
+#include "users/place.h"
 
 #define OPEN_TIMEOUT    30000 /* milliseconds for a maildrop process to start */
 #define LATER_DELAY     10    /* milliseconds; doubles up to LATER_DELAY << LATER_DOUBLINGS */

@@ -134,8 +134,8 @@ check_refuse(struct check *check, const char *reason)
 		return;
 	}
 	check->state = CHECK_REFUSED;
-	check_set_deadline(check,
-	    check->arrived_at + throttle_delay_milliseconds(&auth->throttle, &check->ticket));
+	check_set_deadline(check, check->arrived_at +
+	        throttle_delay_milliseconds(&auth->throttle, &check->ticket, check->arrived_at));
 }
 
 void

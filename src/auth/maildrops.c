@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "auth/place.h"
 #include "base/log.h"
+#include "users/place.h"
 
 /* A process that ends as idle while it is asked is started again, but not for ever. */
 #define OPENS_MAX 3

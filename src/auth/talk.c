@@ -73,6 +73,8 @@ step(struct check *check, const uint8_t *input, size_t input_size)
 	check->arrived_at = clock_milliseconds();
 	if (result == SASL_BROKEN)
 		check_break(check, "sasl-broken");
+	else if (result == SASL_WRONG)
+		attempt_refuse(check, credentials.user, "sasl-password");
 	else if (may_act_for(&credentials))
 		attempt_begin(check, VERIFY_PASSWORD, credentials.user, credentials.password, "");
 	else

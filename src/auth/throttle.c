@@ -106,6 +106,23 @@ is_recent(uint64_t good_at, uint64_t now, uint64_t period)
 	return good_at != 0 && now - good_at < period;
 }
 
+/* Whose failures do not count: whoever has just logged in well. */
+struct trust {
+	bool address, pair;
+};
+
+static struct trust
+trust_of(struct throttle *throttle, const struct throttle_ticket *ticket, uint64_t now)
+{
+	const struct record *address = lru_find(&throttle->addresses, &ticket->address);
+	const uint64_t *pair = lru_find(&throttle->pairs, &ticket->pair);
+
+	return (struct trust){
+		.address = address != NULL && is_recent(address->good_at, now, ADDRESS_MILLISECONDS),
+		.pair = pair != NULL && is_recent(*pair, now, PAIR_MILLISECONDS),
+	};
+}
+
 static enum throttle_answer
 judge(const struct record *record, uint64_t failures_max, bool trusted)
 {
@@ -123,12 +140,10 @@ throttle_begin(struct throttle *throttle, const struct throttle_ticket *ticket, 
 {
 	struct record *address = record_of(throttle, &throttle->addresses, &ticket->address, now);
 	struct record *user = record_of(throttle, &throttle->users, &ticket->user, now);
-	const uint64_t *pair = lru_find(&throttle->pairs, &ticket->pair);
+	struct trust trust = trust_of(throttle, ticket, now);
 	uint64_t max = throttle->failures_max;
-	enum throttle_answer by_address =
-	    judge(address, max, is_recent(address->good_at, now, ADDRESS_MILLISECONDS));
-	enum throttle_answer by_user = judge(user, max * USER_FACTOR,
-	    pair != NULL && is_recent(*pair, now, PAIR_MILLISECONDS));
+	enum throttle_answer by_address = judge(address, max, trust.address);
+	enum throttle_answer by_user = judge(user, max * USER_FACTOR, trust.pair);
 	enum throttle_answer answer = by_address > by_user ? by_address : by_user;
 
 	if (answer == THROTTLE_GO) {
@@ -171,19 +186,22 @@ throttle_end(struct throttle *throttle, const struct throttle_ticket *ticket,
 	}
 }
 
+/* How many count: none of an address or a pair that has just been right. */
 static uint64_t
-failures_of(struct lru *table, const struct digest *key)
+failures_of(struct lru *table, const struct digest *key, bool trusted)
 {
-	const struct record *record = lru_find(table, key);
+	const struct record *record = trusted ? NULL : lru_find(table, key);
 
 	return record == NULL ? 0 : record->failures;
 }
 
 uint64_t
-throttle_delay_milliseconds(struct throttle *throttle, const struct throttle_ticket *ticket)
+throttle_delay_milliseconds(struct throttle *throttle, const struct throttle_ticket *ticket,
+    uint64_t now)
 {
-	uint64_t address = failures_of(&throttle->addresses, &ticket->address);
-	uint64_t user = failures_of(&throttle->users, &ticket->user);
+	struct trust trust = trust_of(throttle, ticket, now);
+	uint64_t address = failures_of(&throttle->addresses, &ticket->address, trust.address);
+	uint64_t user = failures_of(&throttle->users, &ticket->user, trust.pair);
 	uint64_t failures = address > user ? address : user;
 	uint64_t delay = throttle->delay_milliseconds;
 

@@ -55,4 +55,5 @@ enum throttle_answer throttle_begin(
 void throttle_end(
     struct throttle *, const struct throttle_ticket *, enum throttle_outcome, uint64_t now);
 /* How long after its arrival an attempt that was wrong, or not checked, is refused. */
-uint64_t throttle_delay_milliseconds(struct throttle *, const struct throttle_ticket *);
+uint64_t throttle_delay_milliseconds(
+    struct throttle *, const struct throttle_ticket *, uint64_t now);

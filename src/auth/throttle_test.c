@@ -33,12 +33,12 @@ end(const char *peer, const char *user, enum throttle_outcome outcome, uint64_t 
 }
 
 static uint64_t
-delay(const char *peer, const char *user)
+delay(const char *peer, const char *user, uint64_t now)
 {
 	struct throttle_ticket ticket;
 
 	throttle_ticket(&throttle, &ticket, peer, user);
-	return throttle_delay_milliseconds(&throttle, &ticket);
+	return throttle_delay_milliseconds(&throttle, &ticket, now);
 }
 
 static void
@@ -65,10 +65,10 @@ test_an_address_is_refused(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		snprintf(user, sizeof(user), "user%u", i);
 		guess("192.0.2.1:1", user, MINUTE + i);
-		assert_int_equal(delay("192.0.2.1:2", user), delays[i]);
+		assert_int_equal(delay("192.0.2.1:2", user, MINUTE), delays[i]);
 	}
 	assert_int_equal(begin("192.0.2.1:9", "other", MINUTE + 10), THROTTLE_REFUSE);
-	assert_int_equal(delay("192.0.2.1:9", "other"), 15000);
+	assert_int_equal(delay("192.0.2.1:9", "other", MINUTE), 15000);
 	assert_int_equal(begin("192.0.2.2:9", "other", MINUTE + 10), THROTTLE_GO);
 	/* The refusals themselves do not make it last longer. */
 	assert_int_equal(begin("192.0.2.1:9", "other", 2 * MINUTE + 3), THROTTLE_REFUSE);
@@ -144,6 +144,22 @@ test_a_good_address_is_not_refused(void **state)
 }
 
 static void
+test_a_good_address_may_mistype(void **state)
+{
+	(void)state;
+	succeed("192.0.2.1:1", "anna", MINUTE);
+	for (unsigned i = 0; i < 8; i++) {
+		guess("192.0.2.1:1", "anna", MINUTE);
+		assert_int_equal(delay("192.0.2.1:1", "anna", MINUTE), 1000);
+	}
+	/* Elsewhere it is a guess at anna, and here one at bert is a guess. */
+	assert_int_equal(delay("192.0.2.2:1", "anna", MINUTE), 15000);
+	guess("192.0.2.1:1", "bert", MINUTE);
+	guess("192.0.2.1:1", "bert", MINUTE);
+	assert_int_equal(delay("192.0.2.1:1", "bert", MINUTE), 2000);
+}
+
+static void
 test_parallel_guesses_count_at_once(void **state)
 {
 	char peer[32];
@@ -184,7 +200,7 @@ test_undecided_is_no_failure(void **state)
 		assert_int_equal(begin("192.0.2.1:1", "anna", MINUTE), THROTTLE_GO);
 		end("192.0.2.1:1", "anna", THROTTLE_UNDECIDED, MINUTE);
 	}
-	assert_int_equal(delay("192.0.2.1:1", "anna"), 1000);
+	assert_int_equal(delay("192.0.2.1:1", "anna", MINUTE), 1000);
 }
 
 static void
@@ -231,10 +247,10 @@ test_settings(void **state)
 	throttle_configure(&throttle, 0, 60, 0);
 	for (unsigned i = 0; i < 50; i++)
 		guess("192.0.2.1:1", "anna", MINUTE);
-	assert_int_equal(delay("192.0.2.1:1", "anna"), 0);
+	assert_int_equal(delay("192.0.2.1:1", "anna", MINUTE), 0);
 	throttle_configure(&throttle, 5, 60, 20000);
 	assert_int_equal(begin("192.0.2.1:1", "anna", MINUTE), THROTTLE_REFUSE);
-	assert_int_equal(delay("192.0.2.1:1", "anna"), 15000);
+	assert_int_equal(delay("192.0.2.1:1", "anna", MINUTE), 15000);
 }
 
 static int
@@ -268,6 +284,7 @@ main(void)
 		TEST(test_a_user_is_refused),
 		TEST(test_one_stranger_shuts_nobody_out),
 		TEST(test_a_good_address_is_not_refused),
+		TEST(test_a_good_address_may_mistype),
 		TEST(test_parallel_guesses_count_at_once),
 		TEST(test_undecided_is_no_failure),
 		TEST(test_addresses),

@@ -43,6 +43,7 @@ struct config {
 	char implementation[TEXT_SIZE];	/* CAPA IMPLEMENTATION; empty: not announced */
 	char users_file[PATH_SIZE];
 	char mail_place[PLACE_SIZE];	/* pattern: %u user, %n local part, %d domain, %h home, %% */
+	char uidl_format[TEXT_SIZE];	/* how the Dovecot before us made UIDLs; for import-uidl alone */
 	char run_directory[PATH_SIZE];
 	char login_user[TEXT_SIZE];	/* a name or a number; used when started by root */
 	char auth_user[TEXT_SIZE];

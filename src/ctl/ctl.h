@@ -21,6 +21,8 @@ int ctl_kick(int argc, char **argv);
 int ctl_reload(int argc, char **argv);
 int ctl_config(int argc, char **argv);
 int ctl_user(int argc, char **argv);
+int ctl_import_uidl(int argc, char **argv);
+int ctl_verify_uidl(int argc, char **argv);
 
 /* The configuration's path: -c, or where it was installed. */
 const char *ctl_config_path(void);

@@ -2,10 +2,11 @@
  * restantectl, the operator's program.
  *
  * It does:       asks the running server (status, who, kick, reload), shows the configuration,
- *                edits the users file.
- * It holds:      for user: one password, until it is hashed.
- * It never sees: mail.
- * It talks to:   restanted, on the control socket in run_directory.
+ *                edits the users file, takes over the UIDLs of another server (import-uidl,
+ *                verify-uidl), each maildrop as its owner.
+ * It holds:      for user and verify-uidl: one password, until it is hashed or sent.
+ * It never sees: what is written in a message.
+ * It talks to:   restanted, on the control socket in run_directory; for verify-uidl, the old server.
  */
 
 #include <getopt.h>
@@ -25,6 +26,10 @@ const struct ctl_command ctl_commands[] = {
 	{ "reload", "", "check the configuration and put it in force", ctl_reload },
 	{ "config", "", "every value in force after a reload, and where it comes from",
 	    ctl_config },
+	{ "import-uidl", "[option ...] user | place ... | --all | --tree directory",
+	    "take the UIDLs over that another server gave", ctl_import_uidl },
+	{ "verify-uidl", "--host host --user name --password-command command [option ...]",
+	    "compare with the old server what a client would see", ctl_verify_uidl },
 	{ "user", "add | passwd | delete | list | check ...", "edit the users file", ctl_user },
 	{ .name = NULL },
 };

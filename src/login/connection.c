@@ -2,6 +2,7 @@
 
 #include "login/connection.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,8 @@
 #define BAD_COMMAND_DELAY_MAX_MILLISECONDS 5000
 /* Enough for a client that tries each of its mechanisms with the same wrong password. */
 #define REFUSED_LOGINS_MAX 6
+/* What a client may still say when it is over: a web browser's upload, say. */
+#define LINGER_OCTETS_MAX (1024 * 1024)
 
 #define CLIENT_HELLO_OCTET   0x16	/* a TLS record of a handshake, */
 #define CLIENT_HELLO_VERSION 0x03	/* of SSL 3 or later */
@@ -138,17 +141,36 @@ send_out(struct connection *c)
 	return true;
 }
 
+/* Reads and forgets what the client still says, until it hangs up or has said too much. */
+static void
+linger(struct connection *c)
+{
+	ssize_t n;
+
+	while ((n = recv(c->stream.socket, c->login->input, INPUT_SIZE, MSG_DONTWAIT)) > 0 &&
+	    c->dropped_size <= LINGER_OCTETS_MAX)
+		c->dropped_size += (uint32_t)n;
+	if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+		connection_end(c, c->reason);
+	else
+		watch_for(c->watch, UV_READABLE);
+}
+
 /*
  * Octets that were never read would make the kernel answer close() with a reset, which can destroy
- * the last reply on its way.
+ * the last reply on its way. So a client that still talks is told first that it is over.
  */
 static void
 end_gently(struct connection *c)
 {
-	char *input = c->login->input;
+	ssize_t n = recv(c->stream.socket, c->login->input, INPUT_SIZE, MSG_DONTWAIT);
 
-	(void)recv(c->stream.socket, input, INPUT_SIZE, MSG_DONTWAIT);
-	connection_end(c, c->reason);
+	if (n <= 0 || stream_finish(&c->stream) < 0) {
+		connection_end(c, c->reason);
+		return;
+	}
+	c->state = CONNECTION_LINGERING;
+	linger(c);
 }
 
 static void
@@ -165,7 +187,7 @@ start_tls(struct connection *c)
 static void
 settle(struct connection *c)
 {
-	if (c->state == CONNECTION_CLOSED || !send_out(c))
+	if (c->state >= CONNECTION_LINGERING || !send_out(c))
 		return;
 	if (!c->stream.stuck) {
 		if (c->state == CONNECTION_ENDING) {
@@ -391,6 +413,10 @@ connection_heard(void *owner, int events)
 {
 	struct connection *c = owner;
 
+	if (c->state == CONNECTION_LINGERING) {
+		linger(c);
+		return;
+	}
 	if (c->stream.stuck && (events & UV_WRITABLE) != 0 &&
 	    stream_flush(&c->stream) == STREAM_FAILED) {
 		connection_end(c, stream_failure(&c->stream));

@@ -25,6 +25,7 @@ enum connection_state {
 	CONNECTION_ASKING,	/* auth has a question; nothing is read */
 	CONNECTION_DELAYED,	/* a bad command is answered later; nothing is read */
 	CONNECTION_ENDING,	/* when the last reply has gone */
+	CONNECTION_LINGERING,	/* until the client, which still talks, has heard it */
 	CONNECTION_CLOSED,	/* the memory lives until the callback is over */
 };
 
@@ -45,6 +46,7 @@ struct connection {
 	struct peer peer;
 	uint16_t held_size;
 	uint16_t bad_count, refused_count;
+	uint32_t dropped_size;		/* while CONNECTION_LINGERING */
 	int granted;			/* auth's descriptor, while a reply is still to go; or -1 */
 	uint8_t state;			/* enum connection_state */
 	uint8_t tls_mode;		/* enum config_tls_mode */

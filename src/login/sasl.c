@@ -14,23 +14,26 @@
 #include "login/connection.h"
 #include "login/login.h"
 #include "pop3/reply.h"
+#include "sasl/mechanism.h"
+
+#define MECHANISM_SIZE 32	/* RFC 4422, section 3.1, allows 20 characters */
 
 _Static_assert(BASE64_ENCODE_RAW_LENGTH(IPC_SASL_SIZE) + sizeof("+ \r\n") <= REPLY_SIZE_MAX,
     "a challenge fits into a reply");
 
-/* These show the password to whoever listens (RFC 4616, section 6). */
-static const char *const plaintext_mechanisms[] = { "PLAIN", "LOGIN" };
-
+/* Those that show the password to whoever listens (RFC 4616, section 6) want TLS. */
 static bool
 is_allowed(const struct connection *c, const char *name, size_t length)
 {
+	char text[MECHANISM_SIZE];
+
 	if (connection_takes_passwords(c))
 		return true;
-	for (size_t i = 0; i < sizeof(plaintext_mechanisms) / sizeof(plaintext_mechanisms[0]); i++)
-		if (strlen(plaintext_mechanisms[i]) == length &&
-		    strncasecmp(plaintext_mechanisms[i], name, length) == 0)
-			return false;
-	return true;
+	if (length >= sizeof(text))
+		return false;
+	memcpy(text, name, length);
+	text[length] = '\0';
+	return !sasl_mechanism_plaintext(text);
 }
 
 /* Cuts the next word off *text; its length, 0 at the end. */

@@ -53,10 +53,8 @@ login_step(void *exchange, const void *input, size_t input_size, void *output, s
 		login->has_user = true;
 		return ask("Password:", output, output_size);
 	}
-	if (!sasl_take(credentials->password, sizeof(credentials->password), input, input_size))
-		return SASL_BROKEN;
 	memcpy(credentials->user, login->user, sizeof(credentials->user));
-	return SASL_VERIFY;
+	return sasl_take_password(credentials, input, input_size);
 }
 
 const struct sasl_steps sasl_login = { "LOGIN", login_begin, login_step, login_end };

@@ -1,9 +1,10 @@
 /*
  * PLAIN (RFC 4616): one message of the client's, "authorization NUL user NUL password".
  *
- * libgsasl reads the message and judges it (UTF-8, the NULs). The password is then taken from the
- * message as it came, not as libgsasl prepared it (RFC 4013): a stored hash was made of the octets
- * that PASS sends, and the same password must open the maildrop by either way.
+ * libgsasl reads the message and judges its form. Name and password are then taken from the message
+ * as they came, not as libgsasl prepared them (RFC 4013), and also where it cannot prepare them: it
+ * knows Unicode 3.2 only, without most emoji. A stored hash was made of the octets that PASS sends,
+ * whatever they are, and the same password must open the maildrop by either way.
  */
 
 #include <gsasl.h>
@@ -65,8 +66,8 @@ plain_begin(void)
 	return plain;
 }
 
-/* The message has exactly two NULs: libgsasl refuses one more, and one less. */
-static bool
+/* The message has exactly two NULs. */
+static enum sasl_result
 take_apart(const char *message, size_t size, struct sasl_credentials *credentials)
 {
 	const char *end = message + size;
@@ -75,17 +76,17 @@ take_apart(const char *message, size_t size, struct sasl_credentials *credential
 	    user == NULL ? NULL : memchr(user + 1, '\0', (size_t)(end - user - 1));
 
 	if (password == NULL)
-		return false;
+		return SASL_BROKEN;
 	user++;
 	password++;
 	if (user - message > 1 &&
 	    !sasl_take(credentials->authorization, sizeof(credentials->authorization), message,
 		(size_t)(user - message - 1)))
-		return false;
-	return sasl_take(credentials->user, sizeof(credentials->user), user,
-		   (size_t)(password - user - 1)) &&
-	       sasl_take(credentials->password, sizeof(credentials->password), password,
-		   (size_t)(end - password));
+		return SASL_BROKEN;
+	if (!sasl_take(credentials->user, sizeof(credentials->user), user,
+		(size_t)(password - user - 1)))
+		return SASL_BROKEN;
+	return sasl_take_password(credentials, password, (size_t)(end - password));
 }
 
 static enum sasl_result
@@ -106,9 +107,9 @@ plain_step(void *exchange, const void *input, size_t input_size, void *output, s
 	gsasl_free(answer);
 	wipe_copy(plain->session);
 	/* An empty message is GSASL_NEEDS_MORE to libgsasl, but the client has had its chance. */
-	if (status != GSASL_OK || !take_apart(input, input_size, credentials))
+	if (status != GSASL_OK && status != GSASL_SASLPREP_ERROR)
 		return SASL_BROKEN;
-	return SASL_VERIFY;
+	return take_apart(input, input_size, credentials);
 }
 
 const struct sasl_steps sasl_plain = { "PLAIN", plain_begin, plain_step, plain_end };

@@ -47,7 +47,9 @@ sasl_step(struct sasl *sasl, const void *input, size_t input_size, void *output,
 	    sasl->steps->step(sasl->exchange, input, input_size, output, output_size, credentials);
 	if (result != SASL_CHALLENGE)
 		*output_size = 0;
-	if (result != SASL_VERIFY)
+	if (result == SASL_WRONG)
+		secret_wipe(credentials->password, sizeof(credentials->password));
+	else if (result != SASL_VERIFY)
 		secret_wipe(credentials, sizeof(*credentials));
 	return result;
 }
@@ -59,6 +61,16 @@ sasl_end(struct sasl *sasl)
 		return;
 	sasl->steps->end(sasl->exchange);
 	free(sasl);
+}
+
+enum sasl_result
+sasl_take_password(struct sasl_credentials *credentials, const char *piece, size_t size)
+{
+	if (memchr(piece, '\0', size) != NULL)
+		return SASL_BROKEN;
+	return sasl_take(credentials->password, sizeof(credentials->password), piece, size)
+	    ? SASL_VERIFY
+	    : SASL_WRONG;
 }
 
 bool

@@ -13,10 +13,12 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "sasl/mechanism.h"
 
 enum sasl_result {
 	SASL_CHALLENGE,		/* send the output, come back with the client's response */
 	SASL_VERIFY,		/* check user and password */
+	SASL_WRONG,		/* a password that nobody can have: empty, or too long; user is filled in */
 	SASL_BROKEN,		/* the client's message breaks the mechanism's rules */
 };
 
@@ -27,12 +29,6 @@ struct sasl_credentials {
 	char user[USER_SIZE];
 	char password[PASSWORD_SIZE];	/* wipe after use */
 };
-
-/* NULL-ended names of the mechanisms that are built in, strongest first. */
-extern const char *const sasl_mechanisms[];
-bool sasl_mechanism_known(const char *name);
-/* Must the password be protected by TLS? True for PLAIN and LOGIN. */
-bool sasl_mechanism_plaintext(const char *name);
 
 /* ERROR_PROTOCOL: unknown mechanism. The caller ends it with sasl_end(). */
 int sasl_begin(struct sasl **, const char *mechanism, struct error *);

@@ -17,6 +17,7 @@
 #include "store/maildir_name.h"
 #include "store/maildir_reader.h"
 #include "store/maildir_scan.h"
+#include "store/maildir_uidl.h"
 
 struct maildir {
 	struct store store;	/* first: the two share their address */
@@ -120,49 +121,6 @@ gone_drop(struct index_list *list)
 	list->count = kept;
 }
 
-static bool
-same_unique_part(const struct index_list *list, size_t i, size_t j)
-{
-	const struct index_entry *x = &list->entries[i], *y = &list->entries[j];
-
-	return x->unique_size == y->unique_size &&
-	    memcmp(index_base(list, x), index_base(list, y), x->unique_size) == 0;
-}
-
-/* Equal unique parts stand together. */
-static bool
-is_alone(const struct index_list *list, size_t index)
-{
-	return (index == 0 || !same_unique_part(list, index - 1, index)) &&
-	    (index + 1 == list->count || !same_unique_part(list, index, index + 1));
-}
-
-/*
- * A digest for each message whose unique part is no UIDL or not its own alone. Where several have
- * the same, none gets the plain one: if one goes, no other may inherit what a client knows as the
- * one that went. A digest that was given stays for as long as the index remembers it.
- */
-static int
-uidls_complete(struct index_list *list, struct error *error)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		const struct index_entry *entry = &list->entries[i];
-		bool alone = is_alone(list, i);
-		char uidl[UIDL_SIZE];
-
-		if (entry->uidl_size > 0 ||
-		    (alone && maildir_name_is_uidl(index_base(list, entry), entry->unique_size)))
-			continue;
-		if (alone)
-			maildir_name_digest(index_base(list, entry), entry->unique_size, 0, uidl);
-		else
-			maildir_name_digest(index_base(list, entry), entry->base_size, entry->inode, uidl);
-		if (index_set_uidl(list, i, uidl) != 0)
-			return error_set(error, ERROR_TEMPORARY, "no memory for the UIDLs");
-	}
-	return 0;
-}
-
 /* Adds up; a size that is only estimated must be counted next time, so nothing is settled then. */
 static void
 list_complete(struct index_list *list)
@@ -187,7 +145,7 @@ list_renew(struct maildir *m, const struct index_list *known, struct error *erro
 		return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
 	counted = maildir_files_count(m->directory, &m->list, error);
 	gone_drop(&m->list);
-	if (uidls_complete(&m->list, error) != 0)
+	if (maildir_uidls_give(m->directory, &m->list, error) != 0)
 		return -1;
 	list_complete(&m->list);
 	/* What was counted is remembered even if the rest has to wait. */

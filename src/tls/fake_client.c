@@ -163,6 +163,12 @@ fake_client_handshake(struct fake_client *client)
 	return again(client, result) ? 0 : -1;
 }
 
+void
+fake_client_renegotiate(struct fake_client *client)
+{
+	need(SSL_renegotiate(client->ssl) == 1, "SSL_renegotiate");
+}
+
 int
 fake_client_read(struct fake_client *client, void *buffer, int size)
 {

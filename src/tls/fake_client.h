@@ -42,6 +42,8 @@ struct fake_client_wish {
 struct fake_client *fake_client_new(int socket, const struct fake_client_wish *);
 /* One step: 1 done, 0 again later, -1 failed. */
 int fake_client_handshake(struct fake_client *);
+/* Asks for another handshake, as TLS 1.2 knows it; fake_client_handshake() does its steps. */
+void fake_client_renegotiate(struct fake_client *);
 /* Octets, 0 when the server has said goodbye, -1 again later, -2 failed. */
 int fake_client_read(struct fake_client *, void *buffer, int size);
 /* Octets, or -1: again later, or failed. */

@@ -442,6 +442,28 @@ test_endings(void **state)
 }
 
 static void
+test_no_renegotiation(void **state)
+{
+	struct tls_context *context = context_of((const struct fake_certificate *[]){ &ec_mail }, 1);
+	char buffer[16];
+	struct line line;
+
+	(void)state;
+	line_open(&line, context, &(struct fake_client_wish){ .version_max = 12 });
+	line_handshake(&line);
+	line_talk(&line);
+	fake_client_renegotiate(line.client);
+	for (int i = 0; i < 10; i++) {
+		size_t size = sizeof(buffer);
+
+		assert_int_not_equal(fake_client_handshake(line.client), 1);
+		(void)tls_read(line.server, buffer, &size);
+	}
+	line_close(&line);
+	tls_context_unref(context);
+}
+
+static void
 test_garbage(void **state)
 {
 	static const struct {
@@ -486,6 +508,7 @@ main(void)
 		cmocka_unit_test(test_full_socket),
 		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_endings),
+		cmocka_unit_test(test_no_renegotiation),
 		cmocka_unit_test(test_garbage),
 	};
 

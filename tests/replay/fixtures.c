@@ -13,6 +13,7 @@
 
 #include "mail/wire.h"
 #include "replay/mail.h"
+#include "store/maildir_uidls.h"
 
 #define SETTLE_MICROSECONDS 150000
 
@@ -63,6 +64,28 @@ maildir_make(const char *directory, size_t count)
 		    i % 2 == 0 ? "new" : "cur", i, i, i % 2 == 0 ? "" : ":2,");
 		file_put(path, i);
 	}
+}
+
+/* The same mail, half of which has UIDLs from another server. */
+static void
+maildir_make_migrated(const char *directory, size_t count)
+{
+	struct uidl_table table = { 0 };
+	struct error error;
+	char name[64], uidl[64];
+	int maildir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	maildir_make(directory, count);
+	for (size_t i = 0; i < count; i += 2) {
+		int name_size = snprintf(name, sizeof(name), "17%02zu.M%zuP1.mx", i, i);
+		int uidl_size = snprintf(uidl, sizeof(uidl), "UID%zu-1290000000", i);
+
+		assert_int_equal(uidl_table_add(&table, name, (size_t)name_size, uidl, (size_t)uidl_size), 0);
+	}
+	uidl_table_sort(&table);
+	assert_int_equal(maildir_uidls_write(&table, maildir, &error), 0);
+	uidl_table_free(&table);
+	close(maildir);
 }
 
 /* Names that are no UIDLs, and long, so that an index of many is mapped rather than read. */
@@ -147,6 +170,8 @@ maildir_disturb(const char *directory)
 const struct fixture fixtures[] = {
 	{ .name = "maildir", .scheme = "maildir", .file = "", .index = "restante-index",
 	  .make = maildir_make, .disturb = maildir_disturb, .deliver = maildir_deliver },
+	{ .name = "maildir from another server", .scheme = "maildir", .file = "", .index = "restante-index",
+	  .make = maildir_make_migrated, .disturb = maildir_disturb, .deliver = maildir_deliver },
 	{ .name = "maildir with odd names", .scheme = "maildir", .file = "", .index = "restante-index",
 	  .make = maildir_make_odd, .disturb = maildir_disturb, .deliver = maildir_deliver },
 	{ .name = "maildir without cur", .scheme = "maildir", .file = "", .index = "restante-index",

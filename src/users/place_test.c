@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "auth/place.h"
+#include "users/place.h"
 
 static const char users_text[] =
     "anna:{PLAIN}x:1000:1000::/home/anna\n"

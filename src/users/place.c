@@ -1,6 +1,6 @@
 /* See place.h. */
 
-#include "auth/place.h"
+#include "users/place.h"
 
 #include <stdio.h>
 #include <string.h>
