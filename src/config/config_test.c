@@ -3,6 +3,7 @@
  * the first argument: it has a paragraph for every key.
  */
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -381,15 +382,33 @@ test_memfd(void **state)
 	close(memfd);
 }
 
+/* The paragraph of a key, and what a number may be in it: that is what is said when it is not. */
 static void
 manual_has(const char *page, const struct config_key keys[])
 {
 	char line[128];
 
 	for (const struct config_key *key = keys; key->name != NULL; key++) {
-		snprintf(line, sizeof(line), "\n.It Ic %s", key->name);
-		if (strstr(page, line) == NULL)
+		const char *paragraph, *end, *found;
+
+		snprintf(line, sizeof(line), "\n.It Ic %s\n", key->name);
+		paragraph = strstr(page, line);
+		if (paragraph == NULL)
 			fail_msg("no paragraph for %s in restanted.conf(5)", key->name);
+		if (key->type != CONFIG_NUMBER)
+			continue;
+		end = strstr(paragraph + 1, "\n.It Ic ");
+		snprintf(line, sizeof(line), "\nFrom %" PRIu64 " to %" PRIu64, key->minimum,
+		    key->maximum);
+		found = strstr(paragraph, line);
+		if (found == NULL || (end != NULL && found > end) ||
+		    strchr(".;", found[strlen(line)]) == NULL)
+			fail_msg("no \"%s\" in the paragraph of %s", line + 1, key->name);
+		/* The port's default depends on tls. */
+		snprintf(line, sizeof(line), "; default: %s.", key->fallback);
+		if (keys == config_keys &&
+		    strncmp(strchr(found, ';'), line, strlen(line)) != 0)
+			fail_msg("another default in the paragraph of %s", key->name);
 	}
 }
 
