@@ -19,6 +19,7 @@ def run(*command, **more):
 def test_help_and_version(programs, program):
     told = run("%s/%s" % (programs, program), "--help")
     assert told.returncode == 0 and b"usage" in told.stdout.lower() and not told.stderr
+    assert not re.search(rb"[ \t]$", told.stdout, re.MULTILINE)
     told = run("%s/%s" % (programs, program), "--version")
     assert told.returncode == 0 and re.fullmatch(rb"%s \d+\.\d+\.\d+\n" % program.encode(), told.stdout)
     told = run("%s/%s" % (programs, program), "--nonsense", stdin=subprocess.DEVNULL)

@@ -106,6 +106,37 @@ def test_examples_of_hacking_are_there():
     assert len(found) == 1
 
 
+TOOLS = ["tools/check", "tools/courier", "tools/demonstration", "tools/packages", "tools/run", "fuzz/run",
+         "bench/compare"]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_help_of_tools(tool, tmp_path):
+    finished = subprocess.run([TOP + "/" + tool, "--help"], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert finished.returncode == 0 and tool.split("/")[1] in finished.stdout and not finished.stderr
+    finished = subprocess.run([TOP + "/" + tool, "--nonsense"], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert finished.returncode != 0 and finished.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_help_of_make():
+    said = subprocess.run(["make", "-C", TOP, "help"], check=True, capture_output=True, text=True).stdout
+    for word in ("POP3_PORT", "POP3S_PORT", "DESTDIR", "prefix"):
+        assert word in said
+
+
+def test_clean_removes_every_build_directory_that_something_makes():
+    made = set()
+    for path in ["Makefile", ".ci/run", "bench/compare", "fuzz/run", "tools/courier"]:
+        with open(TOP + "/" + path) as file:
+            made |= set(re.findall(r"\bbuild-[a-z]+", file.read()))
+    said = subprocess.run(["make", "-C", TOP, "-n", "clean"], check=True, capture_output=True, text=True)
+    assert len(made) >= 5
+    assert all(name in said.stdout for name in made), (made, said.stdout)
+
+
 @pytest.mark.parametrize("command", [["tools/check", "--programs"], ["tools/check"]])
 def test_check_without_a_build_says_so(command, tmp_path):
     finished = subprocess.run([*command, str(tmp_path)], cwd=TOP, capture_output=True, text=True,
