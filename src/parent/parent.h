@@ -208,6 +208,8 @@ uint64_t logging_due(struct parent *, uint64_t now);
 void notify_open(void);
 void notify(const char *state);
 void notify_reloading(void);
+/* The service manager leaves us so long, and a little more, before it kills us. */
+void notify_stopping(uint32_t grace_seconds);
 
 /* stop.c */
 void stop_begin(struct parent *);
