@@ -39,8 +39,10 @@ def make_host(stage, work):
     for name in ("usr", "etc", "proc", "dev", "run", "tmp", "root", "home", "home/anna"):
         os.mkdir(work + "/" + name)
     os.chmod(work + "/tmp", 0o1777)
-    # With /usr as the prefix units are in /lib, which is /usr/lib.
-    layers = [stage + "/usr", stage, "/usr"] if os.path.isdir(stage + "/lib") else [stage + "/usr", "/usr"]
+    layers = [stage + "/usr", "/usr"]
+    if os.path.isdir(stage + "/lib"):  # with /usr as the prefix units are there, which is /usr/lib
+        shutil.copytree(stage + "/lib", work + "/layer/lib")
+        layers.insert(0, work + "/layer")
     mount("-t", "overlay", "-o", "lowerdir=" + ":".join(layers), "none", work + "/usr")
     for name in ("bin", "sbin", "lib", "lib64"):
         if os.path.islink("/" + name):
