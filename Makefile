@@ -12,6 +12,7 @@ CHECK = -Db_sanitize=address,undefined -Db_lundef=false -Dtest_hooks=true
 
 help:
 	@echo 'make run      build, and serve a demonstration maildrop on 127.0.0.1 until Ctrl-C'
+	@echo '              (POP3_PORT=1110 POP3S_PORT=1995 choose the ports)'
 	@echo 'make check    build with sanitizers, run every test, end with a count'
 	@echo 'make          this text;  make all  builds only'
 	@echo 'make install  into $$(DESTDIR)$$(prefix), prefix being $(prefix)'
@@ -38,7 +39,8 @@ check:
 	@$(MAKE) --no-print-directory build-check/build.ninja
 	@tools/check build-check
 
-bench: all
+# It builds its own directory, build-bench/, as its results want it.
+bench:
 	@tools/packages bench
 	bench/compare --write
 
@@ -48,4 +50,4 @@ install: all
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean:
-	rm -rf $(BUILD) build-check build-fuzz build-ci-*
+	rm -rf $(BUILD) build-bench build-check build-courier build-fuzz build-ci-*

@@ -14,6 +14,8 @@ import ssl
 import subprocess
 import time
 
+import pytest
+
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("RESTANTE_BUILD", TOP + "/build-check")
 PROGRAMS = {"restanted": "parent", "restante-login": "login", "restante-auth": "auth",
@@ -487,6 +489,9 @@ class Client:
 
 def copy_programs(directory):
     """All in one directory, where every uid reaches them, wherever the checkout is."""
+    if not os.path.exists(BUILD + "/src/parent/restanted"):
+        pytest.exit("There are no programs in %s. `make check` builds them there; RESTANTE_BUILD=... "
+                    "names another build directory." % BUILD, 1)
     os.makedirs(directory, exist_ok=True)
     for program, room in PROGRAMS.items():
         shutil.copy("%s/src/%s/%s" % (BUILD, room, program), directory)

@@ -19,6 +19,7 @@ def run(*command, **more):
 def test_help_and_version(programs, program):
     told = run("%s/%s" % (programs, program), "--help")
     assert told.returncode == 0 and b"usage" in told.stdout.lower() and not told.stderr
+    assert not re.search(rb"[ \t]$", told.stdout, re.MULTILINE)
     told = run("%s/%s" % (programs, program), "--version")
     assert told.returncode == 0 and re.fullmatch(rb"%s \d+\.\d+\.\d+\n" % program.encode(), told.stdout)
     told = run("%s/%s" % (programs, program), "--nonsense", stdin=subprocess.DEVNULL)
@@ -40,6 +41,9 @@ WRONG = {
     "plaintext_logins = sometimes\n": ["plaintext_logins", "never", "loopback", "always"],
     "mail_place = /var/mail\n": ["mail_place", "maildir:"],
     'mail_place = "maildir:/srv/%x"\n': ["mail_place", "%d"],
+    'mail_place = "maildirs:/srv/%u"\n': ["maildirs", "maildir:", "mbox:"],
+    'mail_place = "maildir:/srv/../%u"\n': ["/srv/../%u", ".."],
+    "hostname = mail..org\n": ["hostname", "mail.example.org"],
     "users_file = users\n": ["users_file", "/"],
     "sasl_mechanisms = \"PLAIN NTLM\"\n": ["NTLM", "PLAIN"],
     "greeting = \"<hello>\"\n": ["greeting"],
@@ -75,6 +79,61 @@ def test_check_says_what_is_wrong_and_where(server, text):
     if "nonexistent" not in text and "first_uid" not in text:
         line = good.count("\n") + 1
         assert re.search(r"restanted\.conf(:(%d|%d|%d)|\b.*: .*)" % (line, line + 1, line + 2), said), said
+
+
+def test_every_kind_of_store_can_be_configured(server):
+    """The table of stores and the words that the configuration accepts are in rooms apart."""
+    with open(restante.TOP + "/src/store/store.c") as file:
+        stores = re.findall(r"^\t&(\w+)_ops,$", file.read(), re.MULTILINE)
+    server.write_users()
+    assert len(stores) >= 2
+    for store in stores:
+        with open("%s/src/store/%s.c" % (restante.TOP, store)) as file:
+            kind = re.search(r'\.scheme = "(\w+)"', file.read())[1]
+        server.options["mail_place"] = kind + ":/srv/mail/%u"
+        server.write_configuration()
+        told = check(server)
+        assert told.returncode == 0, told.stderr
+    server.options["mail_place"] = "none:/srv/mail/%u"
+    server.write_configuration()
+    said = check(server).stderr
+    assert all(store + ":" in said for store in stores), said
+
+
+@pytest.mark.parametrize("lines,said", [
+    (None, "there is no file"),
+    ("anna:{PLAIN}x:5000:5000::::\n", "users:1: anna has no home"),
+    ("anna:{NONE}x:5000:5000::/home/anna::\n", "users:1: "),
+])
+def test_check_of_the_users_file(server, lines, said):
+    if lines:
+        server.write_users(lines)
+    server.write_configuration()
+    told = check(server)
+    assert told.returncode == 65 and said in told.stderr, told
+    assert "restanted.conf: good" in told.stdout
+
+
+def test_check_of_a_users_file_that_auth_cannot_read(server):
+    if not server.is_root:
+        pytest.skip("without root there is one uid only")
+    server.write_users()
+    server.write_configuration()
+    os.chown(server.options["users_file"], 0, 0)
+    told = check(server)
+    assert told.returncode == 65 and "nobody can log in" in told.stderr, told
+    server.options["auth_user"] = "no-such-user"
+    server.write_configuration()
+    told = check(server)
+    assert told.returncode == 78 and "systemd-sysusers" in told.stderr, told
+
+
+def test_one_maildrop_for_all_is_warned_of(server):
+    server.write_users()
+    server.options["mail_place"] = "maildir:/srv/mail"
+    server.write_configuration()
+    told = check(server)
+    assert told.returncode == 0 and "restanted.conf:2: warning: mail_place" in told.stderr, told
 
 
 def check(server):

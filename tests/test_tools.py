@@ -1,10 +1,12 @@
 """The newcomer's two commands: missing packages, the demonstration, and `make run`."""
 
+import glob
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -88,6 +90,66 @@ def test_demonstration_is_the_same_every_time(tmp_path):
     for what in (rb"\A\r\n\S", rb"\r\n\.\r\n\.\.\r\n", rb"=\?UTF-8\?", rb"multipart/mixed",
                  rb"[^\n]\r\n\r\n\Z"):
         assert any(re.search(what, text) for text in wire), what
+
+
+def test_examples_of_hacking_are_there():
+    with open(TOP + "/HACKING.md") as file:
+        examples = file.read().split("\n\n")[1]
+    unit = re.search(r"meson test -C build-check (\S+)", examples)[1]
+    listed = subprocess.run(["meson", "test", "-C", restante.BUILD, "--no-rebuild", "--list"], check=True,
+                            capture_output=True, text=True).stdout
+    if "cmocka" in listed or "store/" in listed:  # a release build has no unit tests
+        assert re.search(r"\b%s$" % unit, listed, re.MULTILINE), listed
+    name = re.search(r"tools/check --programs build-check -k (test_\w+)", examples)[1]
+    found = [text for text in map(lambda path: open(path).read(), glob.glob(TOP + "/tests/test_*.py"))
+             if "def %s(" % name in text]
+    assert len(found) == 1
+
+
+TOOLS = ["tools/check", "tools/courier", "tools/demonstration", "tools/packages", "tools/run", "fuzz/run",
+         "bench/compare"]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_help_of_tools(tool, tmp_path):
+    finished = subprocess.run([TOP + "/" + tool, "--help"], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert finished.returncode == 0 and tool.split("/")[1] in finished.stdout and not finished.stderr
+    finished = subprocess.run([TOP + "/" + tool, "--nonsense"], cwd=tmp_path, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert finished.returncode != 0 and finished.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_help_of_make():
+    said = subprocess.run(["make", "-C", TOP, "help"], check=True, capture_output=True, text=True).stdout
+    for word in ("POP3_PORT", "POP3S_PORT", "DESTDIR", "prefix"):
+        assert word in said
+
+
+def test_clean_removes_every_build_directory_that_something_makes():
+    made = set()
+    for path in ["Makefile", ".ci/run", "bench/compare", "fuzz/run", "tools/courier"]:
+        with open(TOP + "/" + path) as file:
+            made |= set(re.findall(r"\bbuild-[a-z]+", file.read()))
+    said = subprocess.run(["make", "-C", TOP, "-n", "clean"], check=True, capture_output=True, text=True)
+    assert len(made) >= 5
+    assert all(name in said.stdout for name in made), (made, said.stdout)
+
+
+@pytest.mark.parametrize("command", [["tools/check", "--programs"], ["tools/check"]])
+def test_check_without_a_build_says_so(command, tmp_path):
+    finished = subprocess.run([*command, str(tmp_path)], cwd=TOP, capture_output=True, text=True,
+                              timeout=PATIENCE_SECONDS)
+    assert finished.returncode == 1 and "is no build directory" in finished.stderr
+
+
+def test_pytest_without_a_build_says_so(tmp_path):
+    finished = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", TOP + "/tests/test_protocol.py",
+         "-k", "test_empty_maildrop"], capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+        env=dict(os.environ, RESTANTE_BUILD=str(tmp_path)))
+    assert finished.returncode == 1 and "There are no programs in " + str(tmp_path) in finished.stdout
 
 
 @pytest.fixture(params=["as it is", "an ordinary user"])

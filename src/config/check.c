@@ -1,4 +1,4 @@
-/* What the values mean together: addresses, patterns, sections that need or exclude each other. */
+/* What the values mean together: addresses, names, sections that need or exclude each other. */
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -10,51 +10,46 @@
 #define POP3_PORT  110
 #define POP3S_PORT 995
 
-static int
+#define LABEL_LENGTH_MAX 63
+
+int
 line_of(const struct config *config, const char *name)
 {
 	return (int)config->lines[key_find(config_keys, name) - config_keys];
 }
 
-static void
-check_place(const struct config *config, struct problems *problems)
+/*
+ * RFC 1035, section 2.3.1, with digits anywhere (RFC 1123, section 2.1). It is what stands behind
+ * the @ of APOP's timestamp, where some clients refuse anything else.
+ */
+static bool
+is_domain_name(const char *text)
 {
-	const char *place = config->mail_place, *colon = strchr(place, ':');
-	int line = line_of(config, "mail_place");
+	static const char letters[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
 
-	if (colon == NULL || colon == place) {
-		problem_add(problems, line,
-		    "mail_place = `%s` names no kind of store; write maildir: before the path",
-		    place);
-		return;
-	}
-	if (colon[1] != '/' && strncmp(colon + 1, "%h", 2) != 0)
-		problem_add(problems, line,
-		    "mail_place: `%s` is not an absolute path; begin it with / or %%h", colon + 1);
-	for (const char *p = strchr(colon, '%'); p != NULL; p = strchr(p + 2, '%')) {
-		if (p[1] != '\0' && strchr("undh", p[1]) != NULL)
-			continue;
-		problem_add(problems, line,
-		    "mail_place: `%%%.1s` stands for nothing; there is %%u (user), %%n (local "
-		    "part), %%d "
-		    "(domain) and %%h (home)",
-		    p + 1);
-		return;
+	for (;;) {
+		size_t length = strspn(text, letters);
+
+		if (length == 0 || length > LABEL_LENGTH_MAX || text[0] == '-' ||
+		    text[length - 1] == '-' || strchr(".", text[length]) == NULL)
+			return false;
+		if (text[length] == '\0')
+			return true;
+		text += length + 1;
 	}
 }
 
 static void
 check_texts(const struct config *config, struct problems *problems)
 {
-	static const char letters[] =
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
 	int line = line_of(config, "hostname");
 
 	/* The host's own name is what it is; only what somebody wrote is held to the rule. */
-	if (line != 0 && (strspn(config->hostname, letters) != strlen(config->hostname) ||
-			     strchr("-.", config->hostname[0]) != NULL))
+	if (line != 0 && !is_domain_name(config->hostname))
 		problem_add(problems, line,
-		    "hostname = `%s` is no host name; it has letters, digits, - and . only",
+		    "hostname = `%s` is no domain name; write words of letters, digits and - with "
+		    "dots between them, as in mail.example.org",
 		    config->hostname);
 	/* RFC 1939, section 7, and RFC 2449, section 8: both would be taken for something else. */
 	if (strpbrk(config->greeting, "<>") != NULL || config->greeting[0] == '[')

@@ -42,7 +42,7 @@ struct config {
 	char greeting[TEXT_SIZE];
 	char implementation[TEXT_SIZE];	/* CAPA IMPLEMENTATION; empty: not announced */
 	char users_file[PATH_SIZE];
-	char mail_place[PLACE_SIZE];	/* pattern: %u user, %n local part, %d domain, %h home */
+	char mail_place[PLACE_SIZE];	/* pattern: %u user, %n local part, %d domain, %h home, %% */
 	char uidl_format[TEXT_SIZE];	/* how the Dovecot before us made UIDLs; for import-uidl alone */
 	char index_directory[PATH_SIZE];	/* empty: the index of a maildrop is beside the mail */
 	char run_directory[PATH_SIZE];
@@ -112,6 +112,13 @@ void config_defaults(struct config *);
  * untouched. Blocks on the file.
  */
 int config_read(struct config *, const char *path, char *problems, size_t size);
+/*
+ * What is allowed and perhaps not meant, in the same form as problems[], each a "warning: ...";
+ * "" if there is nothing.
+ */
+void config_doubts(const struct config *, const char *path, char *text, size_t size);
+/* Does mail_place have that letter behind a percent sign? */
+bool config_place_has(const struct config *, char letter);
 /* The value of a row as it would be written in the file. base: the struct the row is about. */
 void config_value(const void *base, const struct config_key *, char *text, size_t size);
 

@@ -3,6 +3,7 @@
  * the first argument: it has a paragraph for every key.
  */
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,6 +32,17 @@ read_text(const char *text, struct config *config, char *problems, size_t size)
 	memset(problems, 0, size);
 	return config_read(config, path, problems, size);
 }
+
+#define NO_DOMAIN_NAME                                                                             \
+	"is no domain name; write words of letters, digits and - with dots between them, as in "   \
+	"mail.example.org"
+#define LETTERS_16 "abcdefghijklmnop"
+#define LETTERS_64 LETTERS_16 LETTERS_16 LETTERS_16 LETTERS_16
+
+#define STANDS_FOR_NOTHING                                                                         \
+	"stands for nothing; there is %u (user), %n (local part), %d (domain), %h (home) and "     \
+	"%% (a percent sign)"
+#define NOT_SERVED "which no user is served from; write it without //, . and .."
 
 #define CERTIFICATE "certificate main { chain = /c.pem\nkey = /k.pem }\n"
 
@@ -76,19 +88,39 @@ static const struct {
 	{ "greeting = \"gr\xc3\xbc\xc3\x9f\"\n",
 	    ":1: greeting holds a character that is not printable ASCII" },
 	{ "hostname = \"mail_host\"\n",
-	    ":1: hostname = `mail_host` is no host name; it has letters, digits, - and . only" },
+	    ":1: hostname = `mail_host` " NO_DOMAIN_NAME },
+	{ "hostname = mail..example\n", ":1: hostname = `mail..example` " NO_DOMAIN_NAME },
+	{ "hostname = mail.example.\n", ":1: hostname = `mail.example.` " NO_DOMAIN_NAME },
+	{ "hostname = .example\n", ":1: hostname = `.example` " NO_DOMAIN_NAME },
+	{ "hostname = mail-.example\n", ":1: hostname = `mail-.example` " NO_DOMAIN_NAME },
+	{ "hostname = mail.-example\n", ":1: hostname = `mail.-example` " NO_DOMAIN_NAME },
+	{ "hostname = \"mail example\"\n", ":1: hostname = `mail example` " NO_DOMAIN_NAME },
+	{ "hostname = " LETTERS_64 ".org\n", ":1: hostname = `" LETTERS_64 ".org` " NO_DOMAIN_NAME },
 	{ "mail_place = /srv/mail\n",
 	    ":1: mail_place = `/srv/mail` names no kind of store; write maildir: before the path" },
 	{ "mail_place = maildir:mail/%u\n",
 	    ":1: mail_place: `mail/%u` is not an absolute path; begin it with / or %h" },
-	{ "mail_place = \"maildir:/srv/%d/%x\"\n", ":1: mail_place: `%x` stands for nothing; there "
-						   "is %u (user), %n (local part), %d (domain) "
-						   "and %h (home)" },
-	{ "mail_place = \"maildir:/srv/%\"\n", ":1: mail_place: `%` stands for nothing; there is "
-					       "%u (user), %n (local part), %d (domain) and "
-					       "%h (home)" },
+	{ "mail_place = \"maildir:/srv/%d/%x\"\n", ":1: mail_place: `%x` " STANDS_FOR_NOTHING },
+	{ "mail_place = \"maildir:/srv/%\"\n", ":1: mail_place: `%` " STANDS_FOR_NOTHING },
+	{ "mail_place = \"maildirs:/srv/%u\"\n",
+	    ":1: mail_place: there is no kind of store `maildirs`; write maildir: or mbox: before "
+	    "the path" },
+	{ "mail_place = \"mail:/srv/%u\"\n",
+	    ":1: mail_place: there is no kind of store `mail`; write maildir: or mbox: before the "
+	    "path" },
+	{ "mail_place = \"maildir:/srv/../%u\"\n",
+	    ":1: mail_place: `/srv/../%u` would be /srv/../anna@example.org, " NOT_SERVED },
+	{ "mail_place = \"maildir:%h/./Maildir\"\n",
+	    ":1: mail_place: `%h/./Maildir` would be /home/anna/./Maildir, " NOT_SERVED },
+	{ "mail_place = \"maildir:/srv//%n\"\n",
+	    ":1: mail_place: `/srv//%n` would be /srv//anna, " NOT_SERVED },
+	{ "mail_place = \"maildir:/srv/%h\"\n",
+	    ":1: mail_place: `/srv/%h` would be /srv//home/anna, " NOT_SERVED },
+	{ "mail_place = maildir:/\n", ":1: mail_place: `/` would be /, " NOT_SERVED },
+	{ "mail_place = mbox:\n",
+	    ":1: mail_place: `` is not an absolute path; begin it with / or %h" },
 	{ "apop = yes\n\napop = no\n", ":3: apop was set before, in line 1; keep one of them" },
-	{ "# one\n// two\n/* three\n four */ apop = 1\nmail_place = \"maildir:/a//#b\" # c\nlast = "
+	{ "# one\n// two\n/* three\n four */ apop = 1\ngreeting = \"a//#b\" # c\nlast = "
 	  "2 // d\n",
 	    ":4: apop = `1` is neither yes nor no\n:6: last = `2` is neither yes nor no" },
 	{ "apop\n", ":2: unexpected end" },
@@ -312,6 +344,39 @@ test_choices(void **state)
 }
 
 static void
+test_doubts(void **state)
+{
+	static const struct {
+		const char *text, *doubts;
+	} cases[] = {
+		{ "", "" },
+		{ "mail_place = \"mbox:/var/mail/%n\"\n", "" },
+		{ "mail_place = \"maildir:/srv/%d/%u\"\n", "" },
+		{ "\nmail_place = \"maildir:/srv/mail\"\n",
+		    ":2: warning: mail_place = `maildir:/srv/mail` is one maildrop for all users; "
+		    "with %u, %n or %h in it each has one of his own" },
+		{ "mail_place = \"maildir:/srv/%d\"\n",
+		    ":1: warning: mail_place = `maildir:/srv/%d` is one maildrop for all users of "
+		    "a domain; with %u, %n or %h in it each has one of his own" },
+		{ "mail_place = \"maildir:/srv/%%u\"\n",
+		    ":1: warning: mail_place = `maildir:/srv/%%u` is one maildrop for all users; "
+		    "with %u, %n or %h in it each has one of his own" },
+	};
+	static struct config config;
+	char problems[4096], doubts[1024], expected[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(
+		    read_text(cases[i].text, &config, problems, sizeof(problems)), 0);
+		config_doubts(&config, path, doubts, sizeof(doubts));
+		expected[0] = '\0';
+		with_path(cases[i].doubts, expected, sizeof(expected));
+		assert_string_equal(doubts, expected);
+	}
+}
+
+static void
 test_memfd(void **state)
 {
 	static struct config config, copy;
@@ -335,15 +400,33 @@ test_memfd(void **state)
 	close(memfd);
 }
 
+/* The paragraph of a key, and what a number may be in it: that is what is said when it is not. */
 static void
 manual_has(const char *page, const struct config_key keys[])
 {
 	char line[128];
 
 	for (const struct config_key *key = keys; key->name != NULL; key++) {
-		snprintf(line, sizeof(line), "\n.It Ic %s", key->name);
-		if (strstr(page, line) == NULL)
+		const char *paragraph, *end, *found;
+
+		snprintf(line, sizeof(line), "\n.It Ic %s\n", key->name);
+		paragraph = strstr(page, line);
+		if (paragraph == NULL)
 			fail_msg("no paragraph for %s in restanted.conf(5)", key->name);
+		if (key->type != CONFIG_NUMBER)
+			continue;
+		end = strstr(paragraph + 1, "\n.It Ic ");
+		snprintf(line, sizeof(line), "\nFrom %" PRIu64 " to %" PRIu64, key->minimum,
+		    key->maximum);
+		found = strstr(paragraph, line);
+		if (found == NULL || (end != NULL && found > end) ||
+		    strchr(".;", found[strlen(line)]) == NULL)
+			fail_msg("no \"%s\" in the paragraph of %s", line + 1, key->name);
+		/* The port's default depends on tls. */
+		snprintf(line, sizeof(line), "; default: %s.", key->fallback);
+		if (keys == config_keys &&
+		    strncmp(strchr(found, ';'), line, strlen(line)) != 0)
+			fail_msg("another default in the paragraph of %s", key->name);
 	}
 }
 
@@ -376,6 +459,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_values_and_origins),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_choices),
+		cmocka_unit_test(test_doubts),
 		cmocka_unit_test(test_memfd),
 		cmocka_unit_test(test_manual),
 	};

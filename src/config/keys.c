@@ -28,7 +28,7 @@ const struct config_key config_keys[] = {
 	  "what is said to a client that connects" },
 	{ "implementation", CONFIG_TEXT, TOP(implementation), "restante", 0, 0, NULL,
 	  "IMPLEMENTATION in the answer to CAPA; empty: not announced" },
-	{ "users_file", CONFIG_PATH, TOP(users_file), "/etc/restante/users", 0, 0, NULL,
+	{ "users_file", CONFIG_PATH, TOP(users_file), CONFIGURATION_DIRECTORY "/users", 0, 0, NULL,
 	  "who may log in, and with which password" },
 	{ "mail_place", CONFIG_TEXT, TOP(mail_place), "maildir:%h/Maildir", 0, 0, NULL,
 	  "where a user's mail is: %u user, %n local part, %d domain, %h home" },

@@ -361,32 +361,6 @@ pass(const char *text)
 	cfg_free(cfg);
 }
 
-static int
-by_line(const void *a, const void *b)
-{
-	const struct problem *x = a, *y = b;
-
-	return x->line - y->line;
-}
-
-static void
-problems_write(struct problems *all, const char *path, char *text, size_t size)
-{
-	size_t used = 0;
-
-	qsort(all->list, all->count, sizeof(all->list[0]), by_line);
-	text[0] = '\0';
-	for (size_t i = 0; i < all->count && used < size; i++) {
-		const struct problem *problem = &all->list[i];
-		char line[16] = "";
-
-		if (problem->line > 0)
-			snprintf(line, sizeof(line), ":%d", problem->line);
-		used += (size_t)snprintf(text + used, size - used, "%s%s%s: %s", i == 0 ? "" : "\n",
-		    path, line, problem->text);
-	}
-}
-
 int
 config_read(struct config *config, const char *path, char *problems, size_t size)
 {

@@ -35,7 +35,7 @@ blank_until(char *p, const char *end)
 static void
 comments_blank(char *text)
 {
-	/* Within a word // and the like are ordinary: maildir:/srv//mail. */
+	/* Within a word // and the like are ordinary: users_file = /srv//users. */
 	bool word = false;
 
 	for (char *p = text; *p != '\0';) {

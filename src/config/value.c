@@ -1,9 +1,10 @@
-/* One value: from its text to its field and back. */
+/* One value: from its text to its field and back; and what is said about values. */
 
 #include "config/value.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -21,6 +22,32 @@ problem_add(struct problems *problems, int line, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(problem->text, sizeof(problem->text), format, arguments);
 	va_end(arguments);
+}
+
+static int
+by_line(const void *a, const void *b)
+{
+	const struct problem *x = a, *y = b;
+
+	return x->line - y->line;
+}
+
+void
+problems_write(struct problems *all, const char *path, char *text, size_t size)
+{
+	size_t used = 0;
+
+	qsort(all->list, all->count, sizeof(all->list[0]), by_line);
+	text[0] = '\0';
+	for (size_t i = 0; i < all->count && used < size; i++) {
+		const struct problem *problem = &all->list[i];
+		char line[16] = "";
+
+		if (problem->line > 0)
+			snprintf(line, sizeof(line), ":%d", problem->line);
+		used += (size_t)snprintf(text + used, size - used, "%s%s%s: %s", i == 0 ? "" : "\n",
+		    path, line, problem->text);
+	}
 }
 
 const struct config_key *

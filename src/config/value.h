@@ -47,3 +47,9 @@ struct section_lines {
 };
 
 void config_check(struct config *, const struct section_lines *, struct problems *);
+/* Where the file sets that key; 0: it does not. */
+int line_of(const struct config *, const char *name);
+/* What mail_place alone can show. */
+void check_place(const struct config *, struct problems *);
+/* "FILE:LINE: text" for each, in the order of the lines, separated by newlines. */
+void problems_write(struct problems *, const char *path, char *text, size_t size);

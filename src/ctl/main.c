@@ -81,8 +81,8 @@ usage(FILE *stream)
 	      "       restantectl --help | --version\n\n",
 	    stream);
 	for (const struct ctl_command *command = ctl_commands; command->name != NULL; command++)
-		fprintf(stream, "  %s %s\n      %s\n", command->name, command->arguments,
-		    command->help);
+		fprintf(stream, "  %s%s%s\n      %s\n", command->name,
+		    *command->arguments != '\0' ? " " : "", command->arguments, command->help);
 	fputs("\n  -c file    the configuration (" CONFIGURATION_FILE ")\n"
 	      "  -s socket  the server's control socket (run_directory/control)\n",
 	    stream);

@@ -20,15 +20,9 @@
 #include "base/secret.h"
 #include "ctl/ctl.h"
 #include "ctl/secret_input.h"
+#include "ctl/user.h"
 #include "users/edit.h"
 #include "users/password.h"
-
-struct request {
-	const char *path; /* the users file */
-	const char *name, *uid, *gid, *home, *scheme;
-	int password_descriptor;
-	struct config config;
-};
 
 static const char usage[] =
     "usage: restantectl user add NAME [--uid UID] [--gid GID] [--home DIRECTORY]\n"
@@ -42,8 +36,9 @@ static const char usage[] =
     "                         SHA512-CRYPT, SHA256-CRYPT; PLAIN only for users of APOP\n"
     "  --password-fd N        read the password from descriptor N, not from the terminal\n"
     "\n"
-    "Without --uid, uid, gid and home are those of the system's user of that name; if there is\n"
-    "none, uid and gid are one's own, unless one is root.\n";
+    "Without --uid and --home they are those of the system's user of that name. If there is none,\n"
+    "uid and gid are one's own, unless one is root, and --home has to be said where mail_place\n"
+    "has %h in it.\n";
 
 /* An error of a kind ends the program with this status. */
 static int
@@ -63,7 +58,7 @@ fail(const struct error *error)
 
 /* Reads a new password and makes of it what is stored. */
 static int
-make_password(const struct request *request, char stored[PASSWORD_STORED_SIZE], struct error *error)
+make_password(const struct user_request *request, char stored[PASSWORD_STORED_SIZE], struct error *error)
 {
 	const char *scheme = request->scheme != NULL ? request->scheme : password_schemes[0];
 	char password[PASSWORD_SIZE];
@@ -93,7 +88,7 @@ take_id(const char *text, uint32_t *id)
 }
 
 static int
-choose_uid(const struct request *request, const struct passwd *account, struct user *user,
+choose_uid(const struct user_request *request, const struct passwd *account, struct user *user,
     struct error *error)
 {
 	const struct passwd *named;
@@ -123,7 +118,7 @@ choose_uid(const struct request *request, const struct passwd *account, struct u
 }
 
 static int
-choose_gid(const struct request *request, struct user *user, struct error *error)
+choose_gid(const struct user_request *request, struct user *user, struct error *error)
 {
 	const struct group *group;
 
@@ -139,26 +134,18 @@ choose_gid(const struct request *request, struct user *user, struct error *error
 
 /* A new file belongs to whoever has to read it; that matters only if root makes it. */
 static struct users_owner
-choose_owner(const struct request *request)
+choose_owner(const struct user_request *request)
 {
-	struct users_owner owner = { (uid_t)-1, (gid_t)-1 };
-	const struct passwd *account;
-	uint32_t uid;
+	struct users_owner owner;
 
-	if (geteuid() != 0)
-		return owner;
-	account = take_id(request->config.auth_user, &uid) ? getpwuid(uid)
-							   : getpwnam(request->config.auth_user);
-	if (account != NULL)
-		owner = (struct users_owner){ account->pw_uid, account->pw_gid };
-	else if (take_id(request->config.auth_user, &uid))
-		owner = (struct users_owner){ uid, uid };	/* as the parent runs auth then */
+	if (geteuid() != 0 || !user_file_reader(request, &owner))
+		owner = (struct users_owner){ (uid_t)-1, (gid_t)-1 };
 	return owner;
 }
 
 /* The file as it is now; the caller frees the table. A file that is not there has no users. */
 static int
-find_user(const struct request *request, struct users **users, const struct user **user,
+find_user(const struct user_request *request, struct users **users, const struct user **user,
     struct error *error)
 {
 	struct stat status;
@@ -175,7 +162,7 @@ find_user(const struct request *request, struct users **users, const struct user
 
 /* Is the user there, as it has to be? Asked before a password is. */
 static int
-require_user(const struct request *request, bool present, struct error *error)
+require_user(const struct user_request *request, bool present, struct error *error)
 {
 	const struct user *user;
 	struct users *users;
@@ -193,8 +180,26 @@ require_user(const struct request *request, bool present, struct error *error)
 	return 0;
 }
 
+/* By default that of the system's user. Without one, mail_place must not need it. */
 static int
-user_add(struct request *request)
+choose_home(const struct user_request *request, const struct passwd *account, char home[PLACE_SIZE],
+    struct error *error)
+{
+	char place[PLACE_SIZE];
+
+	snprintf(home, PLACE_SIZE, "%s",
+	    request->home != NULL ? request->home
+	    : account != NULL     ? account->pw_dir
+				  : "");
+	if (*home != '\0' || !config_place_has(&request->config, 'h'))
+		return 0;
+	user_describe_place(request, place, sizeof(place));
+	return error_set(error, ERROR_PERMANENT,
+	    "%.64s needs a home: say with --home where it is (%.128s)", request->name, place);
+}
+
+static int
+user_add(struct user_request *request)
 {
 	struct users_owner owner = choose_owner(request);
 	char stored[PASSWORD_STORED_SIZE], home[PLACE_SIZE];
@@ -202,28 +207,26 @@ user_add(struct request *request)
 	const struct passwd *account = getpwnam(request->name);
 	struct error error;
 
-	snprintf(home, sizeof(home), "%s",
-	    request->home != NULL ? request->home
-	    : account != NULL     ? account->pw_dir
-				  : "");
 	if (!users_name_fits_path(request->name)) {
 		error_set(&error, ERROR_PERMANENT, "%s: not a name that can be a part of a path",
 		    request->name);
 		return fail(&error);
 	}
-	if (choose_uid(request, account, &user, &error) < 0 ||
+	if (choose_home(request, account, home, &error) < 0 ||
+	    choose_uid(request, account, &user, &error) < 0 ||
 	    choose_gid(request, &user, &error) < 0 || require_user(request, false, &error) < 0 ||
 	    make_password(request, stored, &error) < 0 ||
 	    users_add(request->path, &user, &owner, &error) < 0)
 		return fail(&error);
 	secret_wipe(stored, sizeof(stored));
 	printf("%s: uid %u, gid %u, home %s\n", user.name, user.uid, user.gid,
-	    *home != '\0' ? home : "none (mail_place must not use %h)");
+	    *home != '\0' ? home : "none");
+	user_warn_of_access(request);
 	return EX_OK;
 }
 
 static int
-user_passwd(struct request *request)
+user_passwd(struct user_request *request)
 {
 	char stored[PASSWORD_STORED_SIZE];
 	struct error error;
@@ -232,11 +235,12 @@ user_passwd(struct request *request)
 	    users_set_password(request->path, request->name, stored, &error) < 0)
 		return fail(&error);
 	secret_wipe(stored, sizeof(stored));
+	user_warn_of_access(request);
 	return EX_OK;
 }
 
 static int
-user_delete(struct request *request)
+user_delete(struct user_request *request)
 {
 	struct error error;
 
@@ -267,7 +271,7 @@ print_user(const struct user *user)
 }
 
 static int
-user_list(struct request *request)
+user_list(struct user_request *request)
 {
 	struct users *users;
 	struct error error;
@@ -276,72 +280,15 @@ user_list(struct request *request)
 		return fail(&error);
 	for (size_t i = 0; i < users_count(users); i++)
 		print_user(users_at(users, i));
+	fflush(stdout);
+	(void)user_name_homeless(request, users);
 	users_free(users);
 	return EX_OK;
 }
 
-struct findings {
-	const char *path;
-	size_t count;
-};
-
-static void
-print_problem(void *context, size_t line, const char *problem)
-{
-	struct findings *findings = context;
-
-	findings->count++;
-	fprintf(stderr, "%s:%zu: %s\n", findings->path, line, problem);
-}
-
-/* Can those read it who should, and nobody else? */
-static void
-check_access(const struct request *request, struct findings *findings)
-{
-	struct users_owner reader = choose_owner(request);
-	struct stat status;
-
-	if (stat(request->path, &status) < 0)
-		return;
-	if ((status.st_mode & 0037) != 0) {
-		findings->count++;
-		fprintf(stderr, "%s: others can read or change it; its mode should be 0600\n",
-		    request->path);
-	}
-	if (reader.uid != (uid_t)-1 && status.st_uid != reader.uid &&
-	    (status.st_gid != reader.gid || (status.st_mode & 0040) == 0)) {
-		findings->count++;
-		fprintf(stderr, "%s: restante-auth, which runs as %s, cannot read it; chown it\n",
-		    request->path, request->config.auth_user);
-	}
-}
-
-static int
-check_file(const struct request *request)
-{
-	struct findings findings = { .path = request->path };
-	struct users *users;
-	struct error error;
-
-	if (users_read(&users, request->path, print_problem, &findings, &error) < 0)
-		return fail(&error);
-	for (size_t i = 0; i < users_count(users); i++) {
-		const struct user *user = users_at(users, i);
-
-		if (user->uid == 0)
-			print_problem(&findings, user->line, "root cannot have a maildrop");
-		if (!users_name_fits_path(user->name))
-			print_problem(&findings, user->line, "the name cannot be a part of a path");
-	}
-	check_access(request, &findings);
-	printf("%s: %zu users, %zu problems\n", request->path, users_count(users), findings.count);
-	users_free(users);
-	return findings.count == 0 ? EX_OK : EX_DATAERR;
-}
-
 /* Without a name the file is checked; with one, whether the password would open the maildrop. */
 static int
-user_check(struct request *request)
+user_check(struct user_request *request)
 {
 	char password[PASSWORD_SIZE];
 	const struct user *user;
@@ -350,7 +297,7 @@ user_check(struct request *request)
 	bool right;
 
 	if (request->name == NULL)
-		return check_file(request);
+		return user_check_file(request);
 	if (require_user(request, true, &error) < 0 ||
 	    secret_input(password, request->password_descriptor, request->name, false, &error) <
 		0 ||
@@ -367,7 +314,7 @@ user_check(struct request *request)
 
 static const struct verb {
 	const char *word;
-	int (*run)(struct request *);
+	int (*run)(struct user_request *);
 	bool name, optional; /* does it take a name, may that be missing? */
 } verbs[] = {
 	{ "add", user_add, true, false },
@@ -378,7 +325,7 @@ static const struct verb {
 };
 
 static bool
-take_option(struct request *request, int option, const char *value)
+take_option(struct user_request *request, int option, const char *value)
 {
 	uint64_t number;
 	const struct {
@@ -407,17 +354,19 @@ take_option(struct request *request, int option, const char *value)
 
 /* The configuration says which file it is, and who has to read it. */
 static int
-read_configuration(struct request *request)
+read_configuration(struct user_request *request)
 {
 	char problems[512];
 
 	if (request->path == NULL) {
 		request->path = request->config.users_file;
+		request->configured = true;
 		return ctl_config_read(&request->config);
 	}
-	/* Without one, who has to read the file is the default. */
+	/* Without one, who has to read the file, and where the mail is, are the defaults. */
 	config_defaults(&request->config);
-	(void)config_read(&request->config, ctl_config_path(), problems, sizeof(problems));
+	request->configured =
+	    config_read(&request->config, ctl_config_path(), problems, sizeof(problems)) == 0;
 	return EX_OK;
 }
 
@@ -445,7 +394,7 @@ ctl_user(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct request request = { .password_descriptor = SECRET_INPUT_TERMINAL };
+	struct user_request request = { .password_descriptor = SECRET_INPUT_TERMINAL };
 	const struct verb *verb;
 	int option, status;
 

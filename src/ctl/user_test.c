@@ -22,14 +22,36 @@
 
 static char *program;
 static char directory[] = "/tmp/restante-ctl-XXXXXX";
-static char path[64], output_path[64];
+static char path[64], output_path[64], config_path[64];
+
+/* Whom restante-auth runs as: belongs to nobody on a usual host. Root's files are given to it. */
+#define AUTH_UID 20002
+
+/* What the server is configured to be; by default one whose users need no home. */
+static void
+configure(const char *auth_user, const char *mail_place)
+{
+	FILE *file = fopen(config_path, "w");
+
+	assert_non_null(file);
+	fprintf(file, "auth_user = \"%s\"\nmail_place = \"%s\"\n", auth_user, mail_place);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+configure_default(void)
+{
+	configure("20002", "maildir:/srv/mail/%u");
+}
 
 /* words: "add anna --uid 5". The password comes on descriptor 5 if there is one. */
 static void
 run_child(const char *words, const char *password)
 {
-	char text[256], *save = NULL, *arguments[24] = { program, "user", "-f", path };
-	size_t count = 4;
+	char text[256], *save = NULL;
+	char *arguments[24] = { program, "-c", config_path,
+		"user", "-f", path };
+	size_t count = 6;
 	int ends[2];
 
 	snprintf(text, sizeof(text), "%s", words);
@@ -196,16 +218,91 @@ test_defaults(void **state)
 	unlink(path);
 }
 
+/* What mail_place is made of must be there: said before a password is asked for. */
+static void
+test_homes(void **state)
+{
+	static const struct {
+		const char *place, *words;
+		int status;
+		const char *output;
+	} cases[] = {
+		{ "maildir:%h/Maildir", "add anna --uid 5000", EX_DATAERR,
+		    "anna needs a home: say with --home where it is" },
+		{ "maildir:%h/Maildir", "add anna --uid 5000", EX_DATAERR,
+		    "conf:2: mail_place = \"maildir:%h/Maildir\"" },
+		{ "maildir:%h/Maildir", "add anna --uid 5000 --home /srv/anna", EX_OK, "/srv/anna" },
+		{ "maildir:%h/Maildir", "list", EX_OK, "anna" },
+		{ "maildir:%h/Maildir", "check", EX_OK, "0 problems" },
+		{ "maildir:/srv/mail/%u", "add bert --uid 5000", EX_OK, "home none" },
+		{ "maildir:/srv/mail/%u", "check", EX_OK, "2 users, 0 problems" },
+		{ "maildir:%h/Maildir", "list", EX_OK, "users:2: bert has no home and cannot log in" },
+		{ "maildir:%h/Maildir", "check", EX_DATAERR,
+		    "users:2: bert has no home and cannot log in" },
+		{ "maildir:%h/Maildir", "check", EX_DATAERR, "2 users, 1 problems" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		configure("20002", cases[i].place);
+		assert_int_equal(run(cases[i].words, "secret\n"), cases[i].status);
+		assert_non_null(strstr(read_text(output_path), cases[i].output));
+	}
+	unlink(path);
+	configure_default();
+}
+
+/* Nobody can log in if restante-auth cannot read the file: whoever makes it so is told. */
+static void
+test_a_file_that_auth_cannot_read(void **state)
+{
+	static const char no_user[] = "nobody can log in: restante-auth runs as auth_user = "
+				      "`no-such-user`, and there is no such user";
+	struct stat status;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	configure("no-such-user", "maildir:/srv/mail/%u");
+	assert_int_equal(run("add anna --uid 5000", "secret\n"), EX_OK);
+	assert_non_null(strstr(read_text(output_path), no_user));
+	assert_non_null(strstr(read_text(output_path), "chown no-such-user: "));
+	assert_int_equal(run("check", NULL), EX_DATAERR);
+	assert_non_null(strstr(read_text(output_path), no_user));
+	/* The user is there now, and the file is root's still. */
+	configure_default();
+	assert_int_equal(run("passwd anna", "secret\n"), EX_OK);
+	assert_non_null(strstr(read_text(output_path), "cannot read it (Permission denied); do: chown"));
+	assert_int_equal(run("check", NULL), EX_DATAERR);
+	assert_int_equal(chown(path, AUTH_UID, AUTH_UID), 0);
+	assert_int_equal(run("check", NULL), EX_OK);
+	assert_int_equal(chmod(directory, 0700), 0);
+	assert_int_equal(run("check", NULL), EX_DATAERR);
+	assert_non_null(strstr(read_text(output_path), "the directories above it must let it pass"));
+	assert_int_equal(chmod(directory, 0711), 0);
+	unlink(path);
+	/* What root makes belongs to whoever has to read it. */
+	assert_int_equal(run("add anna --uid 5000", "secret\n"), EX_OK);
+	assert_null(strstr(read_text(output_path), "warning"));
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_uid, AUTH_UID);
+	unlink(path);
+}
+
 static void
 test_checking_the_file(void **state)
 {
-	FILE *file = fopen(path, "w");
+	FILE *file;
 
 	(void)state;
+	assert_int_equal(run("check", NULL), EX_DATAERR);
+	assert_non_null(strstr(read_text(output_path), "`restantectl user add NAME` makes it"));
+	file = fopen(path, "w");
 	fputs("# fine\nanna:{PLAIN}x:5000:5000\nbert:{PLAIN}hidden:vmail:5000\nanna:{PLAIN}y:1:1\n"
 	      "carl:{PLAIN}x:0:0\n../dora:{PLAIN}x:1:1\n", file);
 	fclose(file);
 	chmod(path, 0644);
+	assert_true(geteuid() != 0 || chown(path, AUTH_UID, AUTH_UID) == 0);
 	assert_int_equal(run("check", NULL), EX_DATAERR);
 	assert_non_null(strstr(read_text(output_path), "users:3: the third field, uid"));
 	assert_non_null(strstr(read_text(output_path), "users:4: the user is there already"));
@@ -329,9 +426,11 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	if (mkdtemp(directory) == NULL)
+	if (mkdtemp(directory) == NULL || chmod(directory, 0711) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/users", directory);
+	snprintf(config_path, sizeof(config_path), "%s/conf", directory);
+	configure_default();
 	snprintf(output_path, sizeof(output_path), "%s/output", directory);
 	return 0;
 }
@@ -340,6 +439,7 @@ static int
 tear_down(void **state)
 {
 	(void)state;
+	unlink(config_path);
 	unlink(output_path);
 	return rmdir(directory);
 }
@@ -350,6 +450,8 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_homes),
+		cmocka_unit_test(test_a_file_that_auth_cannot_read),
 		cmocka_unit_test(test_checking_the_file),
 		cmocka_unit_test(test_a_terminal),
 		cmocka_unit_test(test_an_interrupt),

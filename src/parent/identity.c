@@ -21,9 +21,9 @@ identity_find(struct identity *identity, const char *key, const char *name, stru
 	entry = numeric ? getpwuid((uid_t)number) : getpwnam(name);
 	if (entry == NULL && !numeric)
 		return error_set(error, ERROR_PERMANENT,
-		    "%s = `%s`: there is no such user; create it (useradd --system "
-		    "--no-create-home "
-		    "--shell /usr/sbin/nologin %s) or name another",
+		    "%s = `%s`: there is no such user; run systemd-sysusers, which makes the "
+		    "default ones, or useradd --system --no-create-home --shell "
+		    "/usr/sbin/nologin %s, or name another",
 		    key, name, name);
 	identity->uid = entry != NULL ? entry->pw_uid : (uid_t)number;
 	identity->gid = entry != NULL ? entry->pw_gid : (gid_t)number;

@@ -31,7 +31,8 @@ static const char usage[] =
     "       restanted --help | --version\n"
     "\n"
     "  -c file               the configuration (" CONFIGURATION_FILE ")\n"
-    "  -t                    check it and the certificates, say what is wrong, and exit\n"
+    "  -t                    check it, the certificates and the users file, say what is\n"
+    "                        wrong, and exit\n"
     "  --programs directory  where restante-login and the others are\n"
     "                        (" PROGRAM_DIRECTORY ")\n";
 
@@ -197,8 +198,11 @@ main(int argc, char **argv)
 	if (programs_open(&parent, options.programs, &error) < 0)
 		return fail(&error, EX_UNAVAILABLE);
 	status = trial_run(&parent);
-	if (status == 0 && options.check)
+	if (status == 0 && options.check) {
 		printf("%s: good\n", options.config_path);
+		fflush(stdout);
+		status = trial_users(options.config_path, options.programs);
+	}
 	if (status != 0 || options.check)
 		return status;
 	take_over(&parent.trial);

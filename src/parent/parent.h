@@ -186,6 +186,8 @@ int trial_begin(struct parent *, int output, char *problems, size_t size);
 void trial_end(struct trial *);
 /* The same from beginning to end, waiting: for the start and for -t. Exit status. */
 int trial_run(struct parent *);
+/* For -t: has restantectl look at the users file. Its exit status. */
+int trial_users(const char *config_path, const char *programs);
 void trial_hear(struct trial *);
 
 /* reload.c */
@@ -214,6 +216,8 @@ uint64_t logging_due(struct parent *, uint64_t now);
 void notify_open(void);
 void notify(const char *state);
 void notify_reloading(void);
+/* The service manager leaves us so long, and a little more, before it kills us. */
+void notify_stopping(uint32_t grace_seconds);
 
 /* stop.c */
 void stop_begin(struct parent *);

@@ -416,14 +416,31 @@ test_second_server_is_refused(void **state)
 	assert_true(talk("who\n")[0] != '\0');
 }
 
+/* A restantectl that finds the users file so. */
+static void
+make_users_check(int status)
+{
+	FILE *file = fopen(in_directory("restantectl"), "w");
+
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\n[ \"$1 $3 $4\" = \"-c user check\" ] && exit %d\nexit 99\n", status);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(in_directory("restantectl"), 0755), 0);
+}
+
 /* restanted -t: exit status and nothing started. */
 static void
 test_check_only(void **state)
 {
 	static const struct {
 		const char *more;
-		int status;
-	} cases[] = { { "", 0 }, { "apop = 3", 78 }, { "hostname = bad.example", 78 } };
+		int users_status, status;
+	} cases[] = {
+		{ "", 0, 0 },
+		{ "", 65, 65 },
+		{ "apop = 3", 0, 78 },
+		{ "hostname = bad.example", 65, 78 },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -431,6 +448,7 @@ test_check_only(void **state)
 		pid_t pid;
 
 		configure(cases[i].more, free_port());
+		make_users_check(cases[i].users_status);
 		pid = fork();
 		if (pid == 0) {
 			int log = open(in_directory("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -464,6 +482,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_crashing_maildrop),
 	};
 	static const char *const files[] = { "restante-login", "restante-auth", "restante-maildrop",
+		"restantectl",
 		"conf", "notify", "log", "run/control", "run" };
 	int status;
 

@@ -28,7 +28,7 @@ stop_begin(struct parent *parent)
 		return;
 	}
 	LOG(LOG_LEVEL_INFO, "stopping", LOG_NUMBER("grace_seconds", grace));
-	notify("STOPPING=1\nSTATUS=ending sessions");
+	notify_stopping(grace);
 	parent->stopping = true;
 	parent->stop_deadline = clock_milliseconds() + grace * 1000ull;
 	if (parent->trial.pid > 0)

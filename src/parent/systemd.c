@@ -12,6 +12,9 @@
 
 #include "parent/parent.h"
 
+/* For the end of restante-auth, and for killing what has not ended. */
+#define GRACE_MARGIN_SECONDS 30
+
 static int notify_socket = -1;
 
 void
@@ -53,5 +56,16 @@ notify_reloading(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
 	    (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	notify(state);
+}
+
+void
+notify_stopping(uint32_t grace_seconds)
+{
+	char state[128];
+
+	snprintf(state, sizeof(state),
+	    "STOPPING=1\nSTATUS=ending sessions\nEXTEND_TIMEOUT_USEC=%" PRIu64,
+	    (grace_seconds + GRACE_MARGIN_SECONDS) * UINT64_C(1000000));
 	notify(state);
 }

@@ -1,10 +1,12 @@
 /*
  * Is a configuration good? It is read here; whether the certificates are, restante-login --check
- * says, which has OpenSSL and is locked in.
+ * says, which has OpenSSL and is locked in; and for -t alone, restantectl says whether the users
+ * file is.
  */
 
 #include <errno.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,6 +15,8 @@
 
 #include "base/clock.h"
 #include "parent/parent.h"
+
+extern char **environ;
 
 static int
 prepare(struct parent *parent, char *problems, size_t size)
@@ -99,6 +103,31 @@ trial_hear(struct trial *trial)
 	trial->output = -1;
 }
 
+/* Hashes of passwords are nothing for this program: who edits the file reads it. */
+int
+trial_users(const char *config_path, const char *programs)
+{
+	const char *name = program_name(IPC_CTL);
+	const char *argv[] = { name, "-c", config_path, "user", "check", NULL };
+	char path[PATH_SIZE + 32];
+	pid_t pid;
+	int status;
+
+	snprintf(path, sizeof(path), "%s/%s", programs, name);
+	if (access(path, X_OK) < 0)
+		snprintf(path, sizeof(path), "%s", CONTROL_PROGRAM);
+	status = posix_spawn(&pid, path, NULL, NULL, (char *const *)argv, environ);
+	if (status != 0) {
+		fprintf(stderr, "%s: %s; the users file was not looked at\n", path,
+		    strerrordesc_np(status));
+		return EX_UNAVAILABLE;
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EX_OSERR;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_OSERR;
+}
+
 int
 trial_run(struct parent *parent)
 {
@@ -112,8 +141,12 @@ trial_run(struct parent *parent)
 	while (waitpid(parent->trial.pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return EX_OSERR;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		config_doubts(&parent->trial.config, parent->config_path, problems, sizeof(problems));
+		if (problems[0] != '\0')
+			fprintf(stderr, "%s\n", problems);
 		return 0;
+	}
 	if (WIFSIGNALED(status))
 		fprintf(stderr, "restante-login --check ended by signal %s\n",
 		    sigabbrev_np(WTERMSIG(status)));

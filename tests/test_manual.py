@@ -1,0 +1,43 @@
+"""What the manual and the tables of commands say of each other."""
+
+import re
+
+from restante import TOP
+
+
+def text_of(path):
+    with open(TOP + "/" + path) as file:
+        return file.read()
+
+
+def rows(path):
+    """keyword -> function, of each row of a table of commands."""
+    return dict(re.findall(r'^\t\{ "([A-Z]+)",\s+ARGS_\w+,\s+(\w+)', text_of(path), re.MULTILINE))
+
+
+LOGIN = rows("src/login/commands.c")
+MAILDROP = rows("src/maildrop/commands.c")
+
+
+def paragraphs(title):
+    """The commands that have a paragraph below that title of restanted(8)."""
+    section = text_of("man/restanted.8").split("\n.Ss %s\n" % title, 1)[1]
+    section = re.split(r"\n\.S[hs] ", section)[0]
+    return set(re.findall(r"^\.It Ic ([A-Z]+)", section, re.MULTILINE))
+
+
+def served(table):
+    return {keyword for keyword, function in table.items() if function.startswith("cmd_")}
+
+
+def test_every_command_has_its_paragraph():
+    assert len(served(LOGIN)) >= 7 and len(served(MAILDROP)) >= 11
+    assert paragraphs("Commands before login") == served(LOGIN)
+    assert paragraphs("Commands after login") == served(MAILDROP)
+
+
+def test_commands_of_the_other_state_are_told_from_unknown_ones():
+    assert {keyword for keyword, function in LOGIN.items() if function == "log_in_first"} == \
+        served(MAILDROP) - served(LOGIN)
+    names = re.search(r"authorization\[\] = \{(.*?)\}", text_of("src/maildrop/commands.c"), re.DOTALL)[1]
+    assert set(re.findall(r'"(\w+)"', names)) == served(LOGIN) - served(MAILDROP)
