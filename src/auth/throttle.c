@@ -16,6 +16,14 @@
 /* A user's limit in limits of an address: one stranger alone must not shut a user out. */
 #define USER_FACTOR 10
 
+/* So often may who has been right as a user be wrong before it looks like guessing. */
+#define MISTAKES_MAX 5
+
+struct pair {               /* an address that has logged in well as a user */
+	uint64_t good_at;
+	uint32_t mistakes;  /* since then */
+};
+
 struct record {             /* of an address or a user */
 	uint64_t failed_at; /* the last time */
 	uint64_t good_at;   /* 0: never; of addresses only */
@@ -28,7 +36,7 @@ throttle_open(struct throttle *throttle, const struct digest_key *key, struct er
 	*throttle = (struct throttle){ .key = *key };
 	if (lru_open(&throttle->addresses, ROWS, sizeof(struct record), error) < 0 ||
 	    lru_open(&throttle->users, ROWS, sizeof(struct record), error) < 0 ||
-	    lru_open(&throttle->pairs, ROWS, sizeof(uint64_t), error) < 0) {
+	    lru_open(&throttle->pairs, ROWS, sizeof(struct pair), error) < 0) {
 		throttle_close(throttle);
 		return -1;
 	}
@@ -106,20 +114,22 @@ is_recent(uint64_t good_at, uint64_t now, uint64_t period)
 	return good_at != 0 && now - good_at < period;
 }
 
-/* Whose failures do not count: whoever has just logged in well. */
 struct trust {
 	bool address, pair;
+	bool may_mistype;   /* the pair, and it has not overdone it */
 };
 
 static struct trust
 trust_of(struct throttle *throttle, const struct throttle_ticket *ticket, uint64_t now)
 {
 	const struct record *address = lru_find(&throttle->addresses, &ticket->address);
-	const uint64_t *pair = lru_find(&throttle->pairs, &ticket->pair);
+	const struct pair *pair = lru_find(&throttle->pairs, &ticket->pair);
+	bool known = pair != NULL && is_recent(pair->good_at, now, PAIR_MILLISECONDS);
 
 	return (struct trust){
 		.address = address != NULL && is_recent(address->good_at, now, ADDRESS_MILLISECONDS),
-		.pair = pair != NULL && is_recent(*pair, now, PAIR_MILLISECONDS),
+		.pair = known,
+		.may_mistype = known && pair->mistakes <= MISTAKES_MAX,
 	};
 }
 
@@ -178,19 +188,23 @@ throttle_end(struct throttle *throttle, const struct throttle_ticket *ticket,
 	struct record *address =
 	    settle(throttle, &throttle->addresses, &ticket->address, wrong, now);
 
+	struct pair *pair;
+
 	settle(throttle, &throttle->users, &ticket->user, wrong, now);
 	if (outcome == THROTTLE_RIGHT) {
-		uint64_t *pair = lru_add(&throttle->pairs, &ticket->pair);
-
-		address->good_at = *pair = now;
+		pair = lru_add(&throttle->pairs, &ticket->pair);
+		*pair = (struct pair){ .good_at = now };
+		address->good_at = now;
+	} else if (wrong && (pair = lru_find(&throttle->pairs, &ticket->pair)) != NULL &&
+	    pair->mistakes <= MISTAKES_MAX) {
+		pair->mistakes++;
 	}
 }
 
-/* How many count: none of an address or a pair that has just been right. */
 static uint64_t
-failures_of(struct lru *table, const struct digest *key, bool trusted)
+failures_of(struct lru *table, const struct digest *key)
 {
-	const struct record *record = trusted ? NULL : lru_find(table, key);
+	const struct record *record = lru_find(table, key);
 
 	return record == NULL ? 0 : record->failures;
 }
@@ -199,12 +213,13 @@ uint64_t
 throttle_delay_milliseconds(struct throttle *throttle, const struct throttle_ticket *ticket,
     uint64_t now)
 {
-	struct trust trust = trust_of(throttle, ticket, now);
-	uint64_t address = failures_of(&throttle->addresses, &ticket->address, trust.address);
-	uint64_t user = failures_of(&throttle->users, &ticket->user, trust.pair);
+	uint64_t address = failures_of(&throttle->addresses, &ticket->address);
+	uint64_t user = failures_of(&throttle->users, &ticket->user);
 	uint64_t failures = address > user ? address : user;
 	uint64_t delay = throttle->delay_milliseconds;
 
+	if (trust_of(throttle, ticket, now).may_mistype)
+		return delay < DELAY_MAX ? delay : DELAY_MAX;
 	for (; failures > 1 && delay < DELAY_MAX && delay > 0; failures--)
 		delay *= 2;
 	return delay < DELAY_MAX ? delay : DELAY_MAX;

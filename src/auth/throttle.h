@@ -10,7 +10,8 @@
  * An address that has logged in well during the last ten minutes is never refused for what other
  * names were guessed from it; nor is an address that has logged in well as a user during the last
  * thirty days for what others guessed about that user. (Not more: who has an account here cannot
- * use it to guess for ever about somebody else's.)
+ * use it to guess for ever about somebody else's.) Who has been right as a user at that address
+ * may be wrong as that user five times, until he is right again, without waiting longer each time.
  *
  * An IPv6 address is its /64 network: a host can choose the rest. All tables are bounded.
  */
