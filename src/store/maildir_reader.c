@@ -63,8 +63,13 @@ file_change(struct maildir_reader *reader, size_t index, struct error *error)
 	struct stat status;
 	int file;
 
-	if (reader->file >= 0 && reader->index == index)
+	if (reader->file >= 0 && reader->index == index) {
+		/* Opened ahead while it was open already: nobody else would take it. */
+		file = ahead_take(reader, index);
+		if (file >= 0)
+			close(file);
 		return 0;
+	}
 	file = message_open(reader, index, error);
 	if (file < 0)
 		return -1;

@@ -357,6 +357,8 @@ test_reading_ahead(void **state)
 	static const size_t order[] = { 0, 1, 2, 3, 4, 5, 2, 2 };
 	size_t descriptors = count_descriptors(), open_descriptors;
 	struct store *store;
+	struct error error;
+	char buffer[1];
 
 	(void)state;
 	for (int i = 0; i < 6; i++) {
@@ -386,6 +388,11 @@ test_reading_ahead(void **state)
 		}
 		assert_message(store, i, name, 3, text);
 	}
+	assert_int_equal(count_descriptors(), open_descriptors);
+	/* The beginning was read, as for TOP, and then the rest is asked for. */
+	assert_int_equal(store_read(store, 2, 0, buffer, 1, &error), 1);
+	store_ahead(store, 2);
+	assert_message(store, 2, "3.a", 3, "2\n");
 	assert_int_equal(count_descriptors(), open_descriptors);
 	store_ahead(store, 0);
 	store_ahead(store, 1);
