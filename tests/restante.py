@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 60
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 
 # What the server itself keeps in a Maildir.
-OWN_FILES = {"restante-index", "restante-uidls"}
+OWN_FILES = {"restante-index", "restante-index.tmp", "restante-uidls"}
 
 PASSWORD = "correct horse"
 

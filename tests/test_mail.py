@@ -74,10 +74,10 @@ def test_quit_deletes_exactly_what_was_marked(shared, anna, mode):
         client.ok("DELE 5")
         client.ok("QUIT")
         assert client.ended()
+    assert session_over(shared, anna).fields["deleted"] == "2"
     gone = {path for path in before if any(unique[n] in path for n in (1, 4))}
     assert len(gone) == 2
     assert anna.files() == {path: text for path, text in before.items() if path not in gone}
-    assert session_over(shared, anna).fields["deleted"] == "2"
 
 
 def test_session_without_dele_changes_no_file(shared, anna):
@@ -87,6 +87,7 @@ def test_session_without_dele_changes_no_file(shared, anna):
             client.retrieve(number)
         client.ok("QUIT")
         assert client.ended()
+    assert session_over(shared, anna)
     assert anna.files() == before
 
 

@@ -164,8 +164,9 @@ static void
 end_gently(struct connection *c)
 {
 	ssize_t n = recv(c->stream.socket, c->login->input, INPUT_SIZE, MSG_DONTWAIT);
+	bool talks = n > 0 || (n < 0 && (c->unheard || stream_pending(&c->stream)));
 
-	if (n <= 0 || stream_finish(&c->stream) < 0) {
+	if (!talks || stream_finish(&c->stream) < 0) {
 		connection_end(c, c->reason);
 		return;
 	}
@@ -302,6 +303,7 @@ process(struct connection *c, char *input, size_t size)
 			return;
 	}
 	/* Whatever came in clear behind STLS could be anybody's: RFC 2595, section 4. */
+	c->unheard = size > 0 && c->state >= CONNECTION_ENDING;
 	if (c->state == CONNECTION_HANDSHAKE || c->state >= CONNECTION_ENDING)
 		size = 0;
 	drop_held(c);

@@ -53,6 +53,7 @@ struct connection {
 	bool asking;			/* auth knows of this session */
 	bool spoke;			/* some octets have come */
 	bool greeted;
+	bool unheard;			/* something was said behind the last command */
 	struct line_reader reader;
 };
 

@@ -129,9 +129,10 @@ keep_time(struct pump *pump, bool moved)
 static bool
 takes_long(const struct pump *pump)
 {
-	int unsent = 0;
+	int unsent = 0, unread = 0;
 
-	return pump->unheard ||
+	return pump->unheard || stream_pending(&pump->stream) ||
+	    (ioctl(pump->stream.socket, FIONREAD, &unread) == 0 && unread > 0) ||
 	    (ioctl(pump->stream.socket, TIOCOUTQ, &unsent) == 0 && unsent > LINGER_OCTETS);
 }
 
@@ -255,8 +256,11 @@ static bool
 is_at_end(struct pump *pump)
 {
 	char octet;
+	ssize_t n = recv(pump->socket, &octet, 1, MSG_DONTWAIT | MSG_PEEK);
 
-	return recv(pump->socket, &octet, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+	/* The reset is told once only. */
+	pump->unheard = pump->unheard || (n < 0 && errno == ECONNRESET);
+	return n == 0 || (n < 0 && errno == ECONNRESET);
 }
 
 /* hung_up: the maildrop has closed its end, be it behind more than is read here. */

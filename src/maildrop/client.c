@@ -19,6 +19,7 @@
 #define LINGER_OCTETS 4096		/* so much may be unsent at a close; it is gone in a moment */
 #define TAKEOVER_MILLISECONDS 3000	/* how long an ended session may take to let the lock go */
 #define TAKEOVER_SLICE_MILLISECONDS 5
+#define HUNG_UP_MILLISECONDS 1000	/* and how long to end by itself */
 
 static void client_ready(struct source *, struct scratch *);
 
@@ -72,23 +73,38 @@ static bool
 client_takes_long(const struct client *client)
 {
 	const struct session *s = &client->session;
-	int unsent = 0;
+	int unsent = 0, unread = 0;
 
 	if (!client->direct || client_interrupted(client))
 		return false;
 	if (s->end == SESSION_NOT_OPENED || s->end == SESSION_BAD_COMMANDS)
 		return true;
-	return (s->end == SESSION_QUIT || s->end == SESSION_UPDATE_FAILED) &&
-	    s->octets_out > LINGER_OCTETS && ioctl(client->source.descriptor, TIOCOUTQ, &unsent) == 0 &&
-	    unsent > LINGER_OCTETS;
+	if (s->end != SESSION_QUIT && s->end != SESSION_UPDATE_FAILED)
+		return false;
+	return client->unheard ||
+	    (ioctl(client->source.descriptor, FIONREAD, &unread) == 0 && unread > 0) ||
+	    (s->octets_out > LINGER_OCTETS &&
+	        ioctl(client->source.descriptor, TIOCOUTQ, &unsent) == 0 && unsent > LINGER_OCTETS);
+}
+
+/*
+ * Login sends its goodbye together with the last reply when it sees the end with it. Where something
+ * was said that nobody reads it has to see that instead: close() tells it then.
+ */
+static bool
+client_has_heard_all(const struct client *client)
+{
+	int unread = 0;
+
+	return !client->direct && client->session.end == SESSION_QUIT &&
+	    ioctl(client->source.descriptor, FIONREAD, &unread) == 0 && unread == 0;
 }
 
 /* The session is over; what was written may still be on its way. */
 static void
 client_end(struct client *client)
 {
-	/* Login sends its goodbye together with the last reply when it sees the end with it. */
-	if (!client->direct)
+	if (client_has_heard_all(client))
 		(void)shutdown(client->source.descriptor, SHUT_WR);
 	session_abort(&client->session, client_interrupted(client)
 	        ? (enum session_end)atomic_load(&client->interruption)
@@ -145,6 +161,7 @@ client_serve(struct client *client, struct scratch *scratch, size_t size)
 	struct session *s = &client->session;
 	size_t done = session_input(s, scratch->input, size);
 
+	client->unheard = done < size && s->state == SESSION_OVER;
 	if (!client_flush(client) || s->state == SESSION_OVER)
 		return -1;
 	return client_keep(client, scratch->input + done, size - done);
@@ -175,33 +192,45 @@ place_hash(const char *place)
 	return hash | 1;
 }
 
+/* *error says that the maildrop is busy, and then also with whom. */
+static enum takeover
+client_claim(struct client *client, uint64_t hash, bool patient, struct error *error)
+{
+	uint64_t holder;
+	enum takeover takeover =
+	    clients_take_over(client->clients, client, hash, patient, &holder);
+
+	if (holder != 0)
+		error_set(error, ERROR_BUSY, "session %" PRIx64 " has the maildrop open", holder);
+	if (takeover == TAKEOVER_DONE)
+		LOG(LOG_LEVEL_INFO, "taken-over", LOG_SESSION(client->session.id),
+		    LOG_TEXT("user", client->user), LOG_REASON(error));
+	return takeover;
+}
+
 /*
  * Opens the maildrop. If it is open already in a session whose client seems dead, that one is ended
- * without UPDATE and this one waits until its lock is free.
+ * without UPDATE and this one waits until its lock is free. One whose client has hung up may end by
+ * itself first: it may have said QUIT before.
  */
 static int
 client_open_store(struct client *client, struct store **store, struct error *error)
 {
-	uint64_t hash = place_hash(client->place), holder;
-	uint64_t deadline = clock_milliseconds() + TAKEOVER_MILLISECONDS;
+	uint64_t hash = place_hash(client->place), began = clock_milliseconds(), waited;
 	enum takeover takeover = TAKEOVER_REFUSED;
+	bool patient = true;
 
 	while (store_open_with(store, client->place, client->rules->index_directory, error) != 0) {
+		waited = clock_milliseconds() - began;
 		if (error->kind != ERROR_BUSY)
 			return -1;
 		if (takeover == TAKEOVER_REFUSED) {
-			takeover = clients_take_over(client->clients, client, hash, &holder);
-			if (holder != 0)
-				error_set(error, ERROR_BUSY, "session %" PRIx64 " has the maildrop open", holder);
-			if (takeover == TAKEOVER_REFUSED)
-				return -1;
+			takeover = client_claim(client, hash, true, error);
+		} else if (patient && takeover == TAKEOVER_NEEDLESS && waited >= HUNG_UP_MILLISECONDS) {
+			patient = false;
+			(void)client_claim(client, hash, false, error);
 		}
-		if (takeover == TAKEOVER_DONE) {
-			takeover = TAKEOVER_NEEDLESS;
-			LOG(LOG_LEVEL_INFO, "taken-over", LOG_SESSION(client->session.id),
-			    LOG_TEXT("user", client->user), LOG_REASON(error));
-		}
-		if (clock_milliseconds() >= deadline)
+		if (takeover == TAKEOVER_REFUSED || waited >= TAKEOVER_MILLISECONDS)
 			return -1;
 		client_poll(client, 0, TAKEOVER_SLICE_MILLISECONDS);
 	}

@@ -139,7 +139,7 @@ client_has_hung_up(const struct client *client)
 
 enum takeover
 clients_take_over(struct clients *clients, const struct client *newer, uint64_t place_hash,
-    uint64_t *holder)
+    bool patient, uint64_t *holder)
 {
 	uint64_t limit = newer->rules->takeover == CONFIG_TAKEOVER_NEWEST ? 0
 	                                                           : newer->rules->takeover_milliseconds;
@@ -152,7 +152,7 @@ clients_take_over(struct clients *clients, const struct client *newer, uint64_t 
 		if (client->place_hash != place_hash || client == newer)
 			continue;
 		*holder = client->session.id;
-		if (client_has_hung_up(client)) {
+		if (patient && client_has_hung_up(client)) {
 			result = TAKEOVER_NEEDLESS;
 			continue;
 		}

@@ -14,6 +14,7 @@ struct client {
 	struct writer writer;
 	bool direct;			/* the descriptor is the client's own socket */
 	bool corked;			/* only full packets leave it */
+	bool unheard;			/* something was said behind QUIT */
 	bool lingering;			/* the session is over, its last words are on their way */
 	atomic_int interruption;	/* enum session_end, from another thread */
 	bool waiting;			/* guarded by the list: parked, nothing runs */
@@ -45,16 +46,16 @@ void clients_remove(struct clients *, struct client *);
 enum takeover {
 	TAKEOVER_REFUSED,
 	TAKEOVER_DONE,		/* it was told to end */
-	TAKEOVER_NEEDLESS,	/* its client has hung up: it ends by itself */
+	TAKEOVER_NEEDLESS,	/* its client has hung up: mostly it ends by itself */
 };
 
 /*
  * Ends the other client that has the place open, if the rules allow it. Unless it is refused,
- * whoever asks then waits until the lock is free. *holder is the other's session, 0 if it is none
- * of this process's.
+ * whoever asks then waits until the lock is free. patient: one that has hung up is left alone.
+ * *holder is the other's session, 0 if it is none of this process's.
  */
 enum takeover clients_take_over(struct clients *, const struct client *, uint64_t place_hash,
-    uint64_t *holder);
+    bool patient, uint64_t *holder);
 /* From now on the client is the one that has the place open. */
 void clients_opened(struct clients *, struct client *, uint64_t place_hash);
 /* Parks it: from now on it may be interrupted by the clock. */

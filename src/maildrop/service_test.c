@@ -477,6 +477,26 @@ test_a_client_that_hung_up_is_waited_for(void **state)
 	close(newer.socket);
 }
 
+/* Nor can it hold the maildrop so, where it would have had to give way. */
+static void
+test_a_client_that_hung_up_and_takes_nothing_gives_way(void **state)
+{
+	struct talker gone, newer;
+
+	(void)state;
+	file_put("anna", "3.large", "sixty-nine octets and a line end make seventy octets of a message...\n",
+	    LARGE_LINES);
+	restart_with(takes_over_newest);
+	gone = log_in("anna", true, 1, "DELE 1\r\nRETR 3\r\n");
+	hear(&gone, "+OK 3 messages");
+	shutdown(gone.socket, SHUT_WR);
+	newer = log_in("anna", true, 2, "");
+	hear(&newer, "+OK 3 messages");
+	assert_true(file_exists("anna", "1.a"));
+	close(gone.socket);
+	close(newer.socket);
+}
+
 static void
 test_never_means_never(void **state)
 {
@@ -548,6 +568,8 @@ run(void)
 		cmocka_unit_test_setup_teardown(test_a_silent_session_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_session_that_takes_nothing_gives_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_client_that_hung_up_is_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_client_that_hung_up_and_takes_nothing_gives_way, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_never_means_never, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_newest_wins_where_it_is_said, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_process_without_clients_leaves, setup, teardown),
