@@ -282,6 +282,28 @@ test_doubled_names(void **state)
 	assert_int_equal(strlen(all), 4 + 65);
 }
 
+/* In new/ and cur/ with one name that cannot be a UIDL: each keeps what it was given. */
+static void
+test_twins_hold_still(void **state)
+{
+	char name[100], path[128], all[256];
+
+	(void)state;
+	snprintf(name, sizeof(name), "10.%080d", 0);
+	snprintf(path, sizeof(path), "cur/%s:2,S", name);
+	file_put(path, "a\n");
+	assert_int_equal(strlen(uidls()), 65);
+	snprintf(path, sizeof(path), "new/%s", name);
+	file_put(path, "another\n");
+	snprintf(all, sizeof(all), "%s", uidls());
+	assert_int_equal(strlen(all), 2 * 65);
+	/* Once more, and with the directories read again. */
+	assert_string_equal(uidls(), all);
+	file_put("new/20.b", "b\n");
+	strcat(all, "20.b ");
+	assert_string_equal(uidls(), all);
+}
+
 static void
 assert_refused(const char *what)
 {
@@ -453,6 +475,7 @@ main(void)
 		cmocka_unit_test_setup(test_a_second_import, setup),
 		cmocka_unit_test_setup(test_nobody_else_gets_one, setup),
 		cmocka_unit_test_setup(test_doubled_names, setup),
+		cmocka_unit_test_setup(test_twins_hold_still, setup),
 		cmocka_unit_test_setup(test_damage, setup),
 		cmocka_unit_test_setup(test_refusals, setup),
 		cmocka_unit_test_setup(test_lists_in_the_maildir, setup),
