@@ -99,7 +99,7 @@ list_renew(int maildir, const struct index_list *known, struct index_list *list,
 		return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
 	counted = maildir_files_count(maildir, list, error);
 	gone_drop(list);
-	if (maildir_uidls_give(maildir, list, error) != 0)
+	if (maildir_uidls_give(maildir, known, list, error) != 0)
 		return -1;
 	list_complete(list);
 	renewal->complete = true;
