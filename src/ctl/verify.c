@@ -16,6 +16,8 @@
 #include "ctl/pop_link.h"
 #include "store/store.h"
 
+#define PATIENCE_SECONDS 3600	/* longer than for the old server alone */
+
 static const char usage[] =
     "usage: restantectl verify-uidl --host HOST --user NAME --password-command COMMAND\n"
     "           [--port PORT] [--tls none | stls | implicit] [--ca-file FILE] [--ours USER | PLACE]\n"
@@ -135,10 +137,10 @@ visit(void *context, const struct target *target, const struct error *problem)
 {
 	struct verify_request *request = context;
 	struct answer answer = { 0 };
+	const struct target_job job = { work, request, &answer, sizeof(answer), PATIENCE_SECONDS };
 	struct error error;
 
-	if (problem == NULL && target_work(&request->config, target, work, request, &answer,
-	        sizeof(answer), &error) != 0)
+	if (problem == NULL && target_work(&request->config, target, &job, &error) != 0)
 		problem = &error;
 	if (problem == NULL && answer.result < 0) {
 		answer.error.text[sizeof(answer.error.text) - 1] = '\0';

@@ -510,6 +510,36 @@ test_lists_in_the_maildir(void **state)
 	assert_string_equal(uidls(), "UID4-6 ");
 }
 
+/* A link is found before anything is written: the maildrop is left as it was. */
+static void
+test_directories_that_are_links(void **state)
+{
+	static const char *const names[] = { "new", "cur" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct import_counts counts = { 0 };
+		struct error error;
+		char path[512], text[128];
+
+		setup(state);
+		file_put("cur/10.a:2,", "a\n");
+		file_put("new/20.b", "b\n");
+		assert_string_equal(uidls(), "10.a 20.b ");
+		file_move(names[i], "elsewhere");
+		path_make(path, names[i]);
+		assert_int_equal(symlink("elsewhere", path), 0);
+		snprintf(text, sizeof(text), "%s is no directory; a symbolic link is not followed", names[i]);
+		assert_int_equal(import("10.a one\n20.b two\n", false, &counts, &error), -1);
+		assert_int_equal(error.kind, ERROR_PERMANENT);
+		assert_string_equal(error.text, text);
+		assert_false(counts.written);
+		assert_false(file_exists("restante-uidls"));
+		assert_true(file_exists("restante-index"));
+		/* A session follows it. */
+		assert_string_equal(uidls(), "10.a 20.b ");
+	}
+}
+
 /* A session that ends while the import begins writes its index behind it. */
 static void
 test_an_index_that_comes_late(void **state)
@@ -544,6 +574,7 @@ main(void)
 		cmocka_unit_test_setup(test_damage, setup),
 		cmocka_unit_test_setup(test_refusals, setup),
 		cmocka_unit_test_setup(test_lists_in_the_maildir, setup),
+		cmocka_unit_test_setup(test_directories_that_are_links, setup),
 		cmocka_unit_test_setup(test_an_index_that_comes_late, setup),
 	};
 	int status;
