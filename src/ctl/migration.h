@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -29,7 +30,14 @@ typedef int (*target_visitor)(void *context, const struct target *, const struct
 int target_of_word(const struct config *, const char *word, target_visitor, void *context);
 /* All users of the users file. Returns what the visitor did, or an exit status and has said why. */
 int target_all_users(const struct config *, target_visitor, void *context);
-/* Every Maildir below a directory; symbolic links are not followed. */
+/* A directory that was looked at. */
+int target_of_directory(const char *name, const char *path, const struct stat *, target_visitor,
+    void *context);
+/*
+ * Every Maildir below a directory; symbolic links are not followed. What users make of their part of
+ * it, meanwhile too, concerns no other part: what is too deep or cannot be read is handed to the
+ * visitor as an error, and the walk goes on.
+ */
 int target_tree(const char *directory, target_visitor, void *context);
 
 struct target_job {
