@@ -373,7 +373,7 @@ class Hostile:
             for number, reply in enumerate(self.replies, 1):
                 connection.sendall(reply)
                 if number < len(self.replies):
-                    connection.recv(4096)
+                    self.heard += connection.recv(4096)
 
 
 HELLO = [b"+OK\r\n", b"+OK\r\n", b"+OK\r\n"]
@@ -395,6 +395,51 @@ def test_verify_and_a_hostile_server(server, replies, says):
         finished = verified(server, port)
     assert finished.returncode in (76, 77) and says in finished.stderr
     assert "\x1b" not in finished.stdout + finished.stderr
+
+
+RESOLVER = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <string.h>
+
+int
+getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **found)
+{
+	static int questions;
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+	    dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (host != NULL && strcmp(host, "pop.example.org") == 0)
+		host = questions++ == 0 ? "127.0.0.1" : "0.0.0.0";
+	return real(host, port, hints, found);
+}
+"""
+
+
+@pytest.mark.parametrize("arguments, heard", [([], None), (["--tls", "none"], b"PASS " + restante.PASSWORD.encode())])
+def test_verify_and_a_resolver_that_changes_its_mind(server, arguments, heard):
+    """What is this host's own when the kind of TLS is chosen is somebody else's when it is connected
+    to: 0.0.0.0 is no loopback address, and leads here all the same."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler")
+    server.write_users()
+    server.write_configuration()
+    source, library = server.directory + "/resolver.c", server.directory + "/resolver.so"
+    with open(source, "w") as file:
+        file.write(RESOLVER)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    hostile = Hostile(*HELLO)
+    with hostile as port:
+        finished = server.control(
+            "verify-uidl", "--host", "pop.example.org", "--port", str(port), "--user", "anna", *arguments,
+            "--password-command", "unset LD_PRELOAD; echo '%s'" % restante.PASSWORD,
+            env=dict(os.environ, LD_PRELOAD=library, ASAN_OPTIONS="verify_asan_link_order=0"))
+    if heard is not None:
+        assert heard in hostile.heard
+    else:
+        assert finished.returncode == 75 and "pop.example.org has addresses of other hosts" in finished.stderr
+        assert hostile.heard == b""
 
 
 @pytest.mark.parametrize("arguments", [

@@ -17,6 +17,8 @@
 #include "store/maildir_import.h"
 #include "store/text_file.h"
 
+#define PATIENCE_SECONDS 600	/* for one maildrop: its owner can stop what works on it */
+
 static const char usage[] =
     "usage: restantectl import-uidl [--from dovecot | courier | list] [--format FORMAT]\n"
     "           [--list FILE] [--dry-run] USER | PLACE ... | --all | --tree DIRECTORY\n"
@@ -45,6 +47,9 @@ struct answer {
 	struct error error;
 	struct import_counts counts;
 };
+
+/* What a failure leaves behind. */
+enum outcome { LEFT, WRITTEN, UNKNOWN };
 
 static void
 work(const struct target *target, void *question, void *answer)
@@ -81,15 +86,21 @@ sum_up(struct import_counts *sum, const struct import_counts *counts)
  * maildrop was asked for, it is what went wrong.
  */
 static void
-note_failure(struct import_request *request, const struct target *target, const struct error *error)
+note_failure(struct import_request *request, const struct target *target, const struct error *error,
+    enum outcome outcome)
 {
+	static const char *const words[] = {
+		[LEFT] = ": left as it was",
+		[WRITTEN] = ": the new UIDLs are in place, but not yet safe; import again",
+		[UNKNOWN] = ": it may have been changed; import again",
+	};
 	bool expected = error->kind == ERROR_GONE && (request->all || request->tree != NULL);
 	int status = target_status(error);
 
 	target_print(target->name);
 	fputs(": ", stdout);
 	target_print(error->text);
-	puts(expected ? "" : ": left as it was");
+	puts(expected ? "" : words[outcome]);
 	if (expected) {
 		request->without_list++;
 		return;
@@ -104,22 +115,30 @@ visit(void *context, const struct target *target, const struct error *problem)
 {
 	struct import_request *request = context;
 	struct answer answer = { 0 };
+	enum outcome outcome = LEFT;
 	struct error error;
+	const struct target_job job = { work, &request->source, &answer, sizeof(answer), PATIENCE_SECONDS };
+	int result;
 
 	request->maildrops++;
 	if (problem == NULL && strncmp(target->place, "maildir:", 8) != 0) {
 		error_set(&error, ERROR_PERMANENT, "only a Maildir can take UIDLs over");
 		problem = &error;
 	}
-	if (problem == NULL && target_work(&request->config, target, work, &request->source, &answer,
-	        sizeof(answer), &error) != 0)
-		problem = &error;
+	if (problem == NULL) {
+		result = target_work(&request->config, target, &job, &error);
+		if (result != 0)
+			problem = &error;
+		if (result > 0)
+			outcome = UNKNOWN;
+	}
 	if (problem == NULL && answer.result != 0) {
 		answer.error.text[sizeof(answer.error.text) - 1] = '\0';
 		problem = &answer.error;
+		outcome = answer.counts.written ? WRITTEN : LEFT;
 	}
 	if (problem != NULL) {
-		note_failure(request, target, problem);
+		note_failure(request, target, problem, outcome);
 		return 0;
 	}
 	target_print(target->name);

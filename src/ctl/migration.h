@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -29,16 +30,31 @@ typedef int (*target_visitor)(void *context, const struct target *, const struct
 int target_of_word(const struct config *, const char *word, target_visitor, void *context);
 /* All users of the users file. Returns what the visitor did, or an exit status and has said why. */
 int target_all_users(const struct config *, target_visitor, void *context);
-/* Every Maildir below a directory; symbolic links are not followed. */
+/* A directory that was looked at. */
+int target_of_directory(const char *name, const char *path, const struct stat *, target_visitor,
+    void *context);
+/*
+ * Every Maildir below a directory; symbolic links are not followed. What users make of their part of
+ * it, meanwhile too, concerns no other part: what is too deep or cannot be read is handed to the
+ * visitor as an error, and the walk goes on.
+ */
 int target_tree(const char *directory, target_visitor, void *context);
+
+struct target_job {
+	void (*work)(const struct target *, void *question, void *answer);
+	void *question, *answer;
+	size_t answer_size;
+	unsigned patience_seconds;
+};
 
 /*
  * Runs work() in a child process that is the target's owner, and copies what it leaves in
- * answer[0 .. size) back. -1: it could not be started, or ended before its time.
+ * answer[0 .. size) back. -1: it was not begun. 1: it was, and ended before its time, or was killed
+ * since it took longer than that: the owner can stop his own processes. What it did is not known,
+ * and answer is no answer.
  */
-int target_work(const struct config *, const struct target *,
-    void (*work)(const struct target *, void *question, void *answer), void *question, void *answer,
-    size_t size, struct error *);
+int target_work(const struct config *, const struct target *, const struct target_job *,
+    struct error *);
 
 /* An exit status for an error of a kind. */
 int target_status(const struct error *);

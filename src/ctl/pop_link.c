@@ -74,17 +74,24 @@ connect_one(const struct addrinfo *address)
 	return -1;
 }
 
+/* The addresses that count are those that are connected to, whatever was said of the name before. */
 static int
-connect_host(struct pop_link *link, const char *host, const char *port, struct error *error)
+connect_host(struct pop_link *link, const struct pop_server *server, struct error *error)
 {
-	struct addrinfo *addresses = addresses_get(host, port, error);
+	struct addrinfo *addresses = addresses_get(server->host, server->port, error);
 
 	if (addresses == NULL)
 		return -1;
+	errno = EACCES;
 	for (const struct addrinfo *a = addresses; a != NULL && link->descriptor < 0; a = a->ai_next)
-		link->descriptor = connect_one(a);
-	if (link->descriptor < 0)
-		error_errno(error, ERROR_TEMPORARY, "cannot connect to %.100s port %.20s", host, port);
+		if (!server->loopback_only || is_loopback(a->ai_addr))
+			link->descriptor = connect_one(a);
+	if (link->descriptor < 0 && errno == EACCES && server->loopback_only)
+		error_set(error, ERROR_TEMPORARY, "%.100s has addresses of other hosts: say --tls",
+		    server->host);
+	else if (link->descriptor < 0)
+		error_errno(error, ERROR_TEMPORARY, "cannot connect to %.100s port %.20s", server->host,
+		    server->port);
 	freeaddrinfo(addresses);
 	return link->descriptor < 0 ? -1 : 0;
 }
@@ -98,13 +105,15 @@ is_numeric(const char *host)
 }
 
 static void
-openssl_run(const char *host, const char *port, enum pop_tls tls, const char *ca_file)
+openssl_run(const struct pop_server *server)
 {
+	const char *host = server->host;
 	char where[300];
 	const char *arguments[24];
 	size_t n = 0;
 
-	snprintf(where, sizeof(where), strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+	snprintf(where, sizeof(where), strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host,
+	    server->port);
 	arguments[n++] = "openssl";
 	arguments[n++] = "s_client";
 	arguments[n++] = "-quiet";
@@ -119,11 +128,11 @@ openssl_run(const char *host, const char *port, enum pop_tls tls, const char *ca
 		arguments[n++] = "-servername";
 		arguments[n++] = host;
 	}
-	if (ca_file != NULL) {
+	if (server->ca_file != NULL) {
 		arguments[n++] = "-CAfile";
-		arguments[n++] = ca_file;
+		arguments[n++] = server->ca_file;
 	}
-	if (tls == POP_TLS_STLS) {
+	if (server->tls == POP_TLS_STLS) {
 		arguments[n++] = "-starttls";
 		arguments[n++] = "pop3";
 	}
@@ -136,8 +145,7 @@ openssl_run(const char *host, const char *port, enum pop_tls tls, const char *ca
 }
 
 static int
-openssl_start(struct pop_link *link, const char *host, const char *port, enum pop_tls tls,
-    const char *ca_file, struct error *error)
+openssl_start(struct pop_link *link, const struct pop_server *server, struct error *error)
 {
 	int ends[2];
 
@@ -147,7 +155,7 @@ openssl_start(struct pop_link *link, const char *host, const char *port, enum po
 	if (link->openssl == 0) {
 		dup2(ends[1], STDIN_FILENO);
 		dup2(ends[1], STDOUT_FILENO);
-		openssl_run(host, port, tls, ca_file);
+		openssl_run(server);
 	}
 	close(ends[1]);
 	link->descriptor = ends[0];
@@ -155,20 +163,19 @@ openssl_start(struct pop_link *link, const char *host, const char *port, enum po
 		link->openssl = 0;
 		return error_errno(error, ERROR_TEMPORARY, "fork");
 	}
-	link->greeted = tls == POP_TLS_STLS;
+	link->greeted = server->tls == POP_TLS_STLS;
 	return 0;
 }
 
 int
-pop_link_open(struct pop_link *link, const char *host, const char *port, enum pop_tls tls,
-    const char *ca_file, struct error *error)
+pop_link_open(struct pop_link *link, const struct pop_server *server, struct error *error)
 {
 	int result;
 
 	*link = (struct pop_link){ .descriptor = -1,
 		.deadline_milliseconds = clock_milliseconds() + ALL_MILLISECONDS };
-	result = tls == POP_TLS_NONE ? connect_host(link, host, port, error)
-	                             : openssl_start(link, host, port, tls, ca_file, error);
+	result = server->tls == POP_TLS_NONE ? connect_host(link, server, error)
+	                                     : openssl_start(link, server, error);
 	if (result != 0)
 		pop_link_close(link);
 	return result;

@@ -1,8 +1,6 @@
 /* Whose maildrop it is: see migration.h. */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,7 +12,6 @@
 #include "users/users.h"
 
 #define MAILDIR_SCHEME "maildir:"
-#define TREE_DESCRIPTORS 32
 
 int
 target_status(const struct error *error)
@@ -52,6 +49,20 @@ target_print(const char *text)
 		putchar(is_printable(*text) ? *text : '?');
 }
 
+int
+target_of_directory(const char *name, const char *path, const struct stat *status,
+    target_visitor visit, void *context)
+{
+	struct target target = { .name = name, .uid = status->st_uid, .gid = status->st_gid };
+	struct error error;
+
+	if (snprintf(target.place, sizeof(target.place), MAILDIR_SCHEME "%s", path) <
+	    (int)sizeof(target.place))
+		return visit(context, &target, NULL);
+	error_set(&error, ERROR_PERMANENT, "too long a path");
+	return visit(context, &target, &error);
+}
+
 static int
 target_of_path(const char *name, const char *path, target_visitor visit, void *context)
 {
@@ -59,18 +70,10 @@ target_of_path(const char *name, const char *path, target_visitor visit, void *c
 	struct stat status;
 	struct error error;
 
-	if (snprintf(target.place, sizeof(target.place), MAILDIR_SCHEME "%s", path) >=
-	    (int)sizeof(target.place)) {
-		error_set(&error, ERROR_PERMANENT, "too long a path");
-		return visit(context, &target, &error);
-	}
-	if (lstat(path, &status) != 0) {
-		error_errno(&error, errno == ENOENT ? ERROR_GONE : ERROR_PERMANENT, "cannot be looked at");
-		return visit(context, &target, &error);
-	}
-	target.uid = status.st_uid;
-	target.gid = status.st_gid;
-	return visit(context, &target, NULL);
+	if (lstat(path, &status) == 0)
+		return target_of_directory(name, path, &status, visit, context);
+	error_errno(&error, errno == ENOENT ? ERROR_GONE : ERROR_PERMANENT, "cannot be looked at");
+	return visit(context, &target, &error);
 }
 
 static int
@@ -133,50 +136,4 @@ target_all_users(const struct config *config, target_visitor visit, void *contex
 		result = target_of_user(config, users_at(users, i), visit, context);
 	users_free(users);
 	return result;
-}
-
-/* nftw() takes no context: restantectl has one thread and walks one tree. */
-static struct {
-	target_visitor visit;
-	void *context;
-	int result;
-} walk;
-
-static bool
-has_directory(const char *path, const char *name)
-{
-	char inside[PLACE_SIZE];
-	struct stat status;
-
-	return snprintf(inside, sizeof(inside), "%s/%s", path, name) < (int)sizeof(inside) &&
-	    lstat(inside, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-/* A Maildir's own folders are no maildrops: what is inside one is left alone. */
-static int
-tree_entry(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)where;
-	if (type == FTW_DNR) {
-		walk.result = ctl_fail(EX_NOPERM, "%s cannot be read", path);
-		return FTW_STOP;
-	}
-	if (type != FTW_D)
-		return FTW_CONTINUE;
-	if (!has_directory(path, "new") || !has_directory(path, "cur"))
-		return FTW_CONTINUE;
-	walk.result = target_of_path(path, path, walk.visit, walk.context);
-	return walk.result == 0 ? FTW_SKIP_SUBTREE : FTW_STOP;
-}
-
-int
-target_tree(const char *directory, target_visitor visit, void *context)
-{
-	walk.visit = visit;
-	walk.context = context;
-	walk.result = 0;
-	if (nftw(directory, tree_entry, TREE_DESCRIPTORS, FTW_PHYS | FTW_ACTIONRETVAL) < 0)
-		return ctl_fail(EX_NOINPUT, "%s: %s", directory, strerrordesc_np(errno));
-	return walk.result;
 }

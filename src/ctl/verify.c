@@ -16,6 +16,8 @@
 #include "ctl/pop_link.h"
 #include "store/store.h"
 
+#define PATIENCE_SECONDS 3600	/* longer than for the old server alone */
+
 static const char usage[] =
     "usage: restantectl verify-uidl --host HOST --user NAME --password-command COMMAND\n"
     "           [--port PORT] [--tls none | stls | implicit] [--ca-file FILE] [--ours USER | PLACE]\n"
@@ -33,8 +35,8 @@ static const char *const tls_words[] = { [POP_TLS_NONE] = "none", [POP_TLS_STLS]
 #define TLS_WORDS (sizeof(tls_words) / sizeof(tls_words[0]))
 
 struct verify_request {
-	const char *host, *port, *user, *command, *tls_word, *ca_file, *ours;
-	enum pop_tls tls;
+	struct pop_server server;
+	const char *user, *command, *tls_word, *ours;
 	char password[PASSWORD_SIZE];
 	struct config config;
 };
@@ -104,8 +106,7 @@ static int
 there_read(const struct verify_request *request, struct pop_listing *there, struct error *error)
 {
 	struct pop_link link;
-	int result = pop_link_open(&link, request->host, request->port, request->tls, request->ca_file,
-	    error);
+	int result = pop_link_open(&link, &request->server, error);
 
 	if (result != 0)
 		return -1;
@@ -135,10 +136,10 @@ visit(void *context, const struct target *target, const struct error *problem)
 {
 	struct verify_request *request = context;
 	struct answer answer = { 0 };
+	const struct target_job job = { work, request, &answer, sizeof(answer), PATIENCE_SECONDS };
 	struct error error;
 
-	if (problem == NULL && target_work(&request->config, target, work, request, &answer,
-	        sizeof(answer), &error) != 0)
+	if (problem == NULL && target_work(&request->config, target, &job, &error) != 0)
 		problem = &error;
 	if (problem == NULL && answer.result < 0) {
 		answer.error.text[sizeof(answer.error.text) - 1] = '\0';
@@ -158,12 +159,12 @@ take_option(struct verify_request *request, int option, const char *value)
 		int option;
 		const char **field;
 	} texts[] = {
-		{ 'H', &request->host },
-		{ 'P', &request->port },
+		{ 'H', &request->server.host },
+		{ 'P', &request->server.port },
 		{ 'u', &request->user },
 		{ 'p', &request->command },
 		{ 't', &request->tls_word },
-		{ 'c', &request->ca_file },
+		{ 'c', &request->server.ca_file },
 		{ 'o', &request->ours },
 	};
 
@@ -175,27 +176,40 @@ take_option(struct verify_request *request, int option, const char *value)
 	return false;
 }
 
+/* Without --tls. */
+static void
+tls_infer(struct pop_server *server)
+{
+	if (server->port != NULL && strcmp(server->port, "995") == 0) {
+		server->tls = POP_TLS_IMPLICIT;
+	} else if (pop_host_is_loopback(server->host)) {
+		server->tls = POP_TLS_NONE;
+		server->loopback_only = true;
+	} else {
+		server->tls = POP_TLS_STLS;
+	}
+}
+
 /* What was not said follows from what was. A password goes in clear text only where that was said. */
 static bool
 complete(struct verify_request *request)
 {
+	struct pop_server *server = &request->server;
 	size_t word = 0;
 
-	if (request->host == NULL || request->user == NULL || request->command == NULL)
+	if (server->host == NULL || request->user == NULL || request->command == NULL)
 		return false;
 	if (request->tls_word != NULL) {
 		while (word < TLS_WORDS && strcmp(tls_words[word], request->tls_word) != 0)
 			word++;
 		if (word == TLS_WORDS)
 			return false;
-		request->tls = (enum pop_tls)word;
-	} else if (request->port != NULL && strcmp(request->port, "995") == 0) {
-		request->tls = POP_TLS_IMPLICIT;
+		server->tls = (enum pop_tls)word;
 	} else {
-		request->tls = pop_host_is_loopback(request->host) ? POP_TLS_NONE : POP_TLS_STLS;
+		tls_infer(server);
 	}
-	if (request->port == NULL)
-		request->port = request->tls == POP_TLS_IMPLICIT ? "995" : "110";
+	if (server->port == NULL)
+		server->port = server->tls == POP_TLS_IMPLICIT ? "995" : "110";
 	if (request->ours == NULL)
 		request->ours = request->user;
 	return true;

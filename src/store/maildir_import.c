@@ -19,7 +19,7 @@
 #include "store/text_file.h"
 
 struct import {
-	int maildir;
+	int maildir, directories[2];	/* new/ and cur/; -1: it is not there */
 	struct index_list list;
 	struct uidl_table foreign, old, new;
 };
@@ -39,6 +39,25 @@ lock(int *maildir, const char *path, struct error *error)
 	if (errno == EWOULDBLOCK)
 		return error_set(error, ERROR_BUSY, "a session has the maildrop open; try again");
 	return error_errno(error, ERROR_TEMPORARY, "cannot lock the Maildir");
+}
+
+/* All that will be written to is opened before anything is: what cannot be is found out in time. */
+static int
+directories_open(struct import *import, struct error *error)
+{
+	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++) {
+		const char *name = maildir_directory_names[which];
+		int directory = openat(import->maildir, name,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (directory < 0 && (errno == ELOOP || errno == ENOTDIR))
+			return error_set(error, ERROR_PERMANENT,
+			    "%s is no directory; a symbolic link is not followed", name);
+		if (directory < 0 && errno != ENOENT)
+			return error_errno(error, ERROR_TEMPORARY, "cannot open %s", name);
+		import->directories[which] = directory;
+	}
+	return 0;
 }
 
 static bool
@@ -203,33 +222,44 @@ same_tables(const struct uidl_table *x, const struct uidl_table *y)
 	return true;
 }
 
-/* New times, on the disk, so that no index that was made before is taken for this Maildir's. */
 static int
-directory_renew(int maildir, const char *name, struct error *error)
+directory_renew(const struct import *import, enum maildir_directory which, struct error *error)
 {
-	int directory = openat(maildir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), result;
+	int directory = import->directories[which];
 
-	if (directory < 0)
-		return errno == ENOENT ? 0 : error_errno(error, ERROR_TEMPORARY, "cannot open %s", name);
-	result = futimens(directory, NULL) != 0 || fsync(directory) != 0 ? -1 : 0;
-	if (result != 0)
-		error_errno(error, ERROR_TEMPORARY, "cannot renew the times of %s", name);
-	close(directory);
-	return result;
+	if (directory < 0 || (futimens(directory, NULL) == 0 && fsync(directory) == 0))
+		return 0;
+	return error_errno(error, ERROR_TEMPORARY, "cannot renew the times of %s",
+	    maildir_directory_names[which]);
 }
 
-/* Even if nothing is new: the time before may have been cut short here. */
+/*
+ * On the disk: the index is away, and the directories have new times, so that none that lies or
+ * comes elsewhere, and was made before, is taken for this Maildir's.
+ */
 static int
-index_discard(int maildir, struct error *error)
+index_discard(const struct import *import, struct error *error)
 {
-	if (unlinkat(maildir, INDEX_NAME, 0) != 0 && errno != ENOENT)
+	if (unlinkat(import->maildir, INDEX_NAME, 0) != 0 && errno != ENOENT)
 		return error_errno(error, ERROR_TEMPORARY, "cannot remove %s", INDEX_NAME);
-	if (directory_renew(maildir, maildir_directory_names[MAILDIR_NEW], error) != 0 ||
-	    directory_renew(maildir, maildir_directory_names[MAILDIR_CUR], error) != 0)
+	if (directory_renew(import, MAILDIR_NEW, error) != 0 ||
+	    directory_renew(import, MAILDIR_CUR, error) != 0)
 		return -1;
-	if (fsync(maildir) != 0)
+	if (fsync(import->maildir) != 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot sync the Maildir");
 	return 0;
+}
+
+/*
+ * Cut short anywhere, it leaves no index that knows the old UIDLs while the new ones are in place:
+ * sessions would give the old ones until something changes, and then the new.
+ */
+static int
+uidls_replace(const struct import *import, bool *written, struct error *error)
+{
+	if (index_discard(import, error) != 0)
+		return -1;
+	return maildir_uidls_write(&import->new, import->maildir, written, error);
 }
 
 static int
@@ -247,28 +277,35 @@ work(struct import *import, const struct import_source *source, struct import_co
 	if (source->dry_run)
 		return 0;
 	if (!same_tables(&import->old, &import->new) &&
-	    maildir_uidls_write(&import->new, import->maildir, error) != 0)
+	    uidls_replace(import, &counts->written, error) != 0)
 		return -1;
-	return index_discard(import->maildir, error);
+	/* Even if nothing is new: the time before may have been cut short here. */
+	return index_discard(import, error);
 }
 
 int
 maildir_import(const char *path, const struct import_source *source, struct import_counts *counts,
     struct error *error)
 {
-	struct import import = { .maildir = -1 };
+	struct import import = { .maildir = -1, .directories = { -1, -1 } };
 	struct import_counts counted = { 0 };
 	int result = lock(&import.maildir, path, error);
 
+	if (result == 0)
+		result = directories_open(&import, error);
 	if (result == 0)
 		result = work(&import, source, &counted, error);
 	uidl_table_free(&import.foreign);
 	uidl_table_free(&import.old);
 	uidl_table_free(&import.new);
 	index_free(&import.list);
+	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++)
+		if (import.directories[which] >= 0)
+			close(import.directories[which]);
 	if (import.maildir >= 0)
 		close(import.maildir);
 	if (result == 0)
 		*counts = counted;
+	counts->written = counted.written;
 	return result;
 }

@@ -1,9 +1,10 @@
 /*
  * Takes the UIDLs of another server over into a Maildir's restante-uidls.
  *
- * It has the lock of a session meanwhile. The index is removed behind it, and the directories'
- * times are set anew, so that an index that a session writes late is not believed either. Symbolic
- * links inside the Maildir, and the Maildir as one, are not followed.
+ * It has the lock of a session meanwhile. The index is removed before and behind it, and the
+ * directories' times are set anew, so that an index that a session writes late, or that lies in
+ * another directory, is not believed either. A Maildir that is a symbolic link, or whose new/, cur/
+ * or list is one, is refused.
  */
 #pragma once
 
@@ -29,10 +30,11 @@ struct import_counts {
 	size_t without;	/* messages that keep restante's own: clients fetch them again */
 	size_t dropped;	/* UIDLs of messages that are gone */
 	const struct foreign_kind *kind;
+	bool written;	/* the new UIDLs are in place; set on failure, too */
 };
 
 /*
- * All or nothing, and durable. ERROR_BUSY: a session has the maildrop open. ERROR_GONE: there is no
+ * All or nothing, and durable once it returns 0. ERROR_BUSY: a session has the maildrop open. ERROR_GONE: there is no
  * Maildir, or no list in it. ERROR_PERMANENT: what is wrong with the list, and what would have to be done.
  */
 int maildir_import(const char *path, const struct import_source *, struct import_counts *,

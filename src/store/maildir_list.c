@@ -8,24 +8,42 @@
 #include "store/maildir_scan.h"
 #include "store/maildir_uidl.h"
 
+/*
+ * The same file among what is known, from *k on, which moves to the first that is not before it:
+ * several files may have one base, new/ and cur/ one each. NULL: it is new, or there is damage.
+ */
+static const struct index_entry *
+known_find(const struct index_list *known, size_t *k, const struct index_list *list,
+    const struct index_entry *entry, bool *damaged)
+{
+	size_t at = *k;
+
+	for (; at < known->count; at++) {
+		int order;
+
+		*damaged = !index_entry_sound(known, at);
+		if (*damaged)
+			return NULL;
+		order = maildir_compare(known, &known->entries[at], list, entry);
+		if (order < 0)
+			*k = at + 1;
+		else if (order > 0 || known->entries[at].inode == entry->inode)
+			return order == 0 ? &known->entries[at] : NULL;
+	}
+	return NULL;
+}
+
 /* What is known already of the messages that are still there. Both lists have one order. */
 static int
 list_recall(struct index_list *list, const struct index_list *known, bool *damaged)
 {
 	size_t k = 0;
 
-	for (size_t i = 0; i < list->count; i++) {
+	for (size_t i = 0; i < list->count && !*damaged; i++) {
 		struct index_entry *entry = &list->grown[i];
-		const struct index_entry *old;
+		const struct index_entry *old = known_find(known, &k, list, entry, damaged);
 
-		while (k < known->count && index_entry_sound(known, k) &&
-		    maildir_compare(known, &known->entries[k], list, entry) < 0)
-			k++;
-		*damaged = k < known->count && !index_entry_sound(known, k);
-		if (k == known->count || *damaged)
-			break;
-		old = &known->entries[k];
-		if (maildir_compare(known, old, list, entry) != 0 || old->inode != entry->inode)
+		if (old == NULL)
 			continue;
 		if (old->flags & INDEX_SIZED) {
 			entry->wire_size = old->wire_size;
@@ -81,7 +99,7 @@ list_renew(int maildir, const struct index_list *known, struct index_list *list,
 		return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
 	counted = maildir_files_count(maildir, list, error);
 	gone_drop(list);
-	if (maildir_uidls_give(maildir, list, error) != 0)
+	if (maildir_uidls_give(maildir, known, list, error) != 0)
 		return -1;
 	list_complete(list);
 	renewal->complete = true;

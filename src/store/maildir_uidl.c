@@ -2,9 +2,12 @@
 
 #include "store/maildir_uidl.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "store/maildir_name.h"
+#include "store/maildir_scan.h"
 #include "store/maildir_uidls.h"
 
 static bool
@@ -83,10 +86,52 @@ uidl_choose(struct uidl_table *table, const struct index_list *list, size_t inde
 	return 1;
 }
 
-static int
-uidl_give(struct uidl_table *table, struct index_list *list, size_t index)
+/*
+ * Was an index made before the other server's UIDLs were taken over? That gives the directories new
+ * times when they are in place. What such an index remembers was given without them.
+ */
+static bool
+is_older(const struct index_list *known, int maildir)
 {
-	const struct uidl_row *row = maildir_uidls_row(table, list, index);
+	struct stat status;
+
+	if (fstatat(maildir, MAILDIR_UIDLS_NAME, &status, AT_SYMLINK_NOFOLLOW) != 0)
+		return true;
+	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++) {
+		const struct index_stamp *stamp = &known->stamps[which];
+
+		if (stamp->changed_seconds > status.st_mtim.tv_sec ||
+		    (stamp->changed_seconds == status.st_mtim.tv_sec &&
+		        stamp->changed_nanoseconds >= (uint32_t)status.st_mtim.tv_nsec))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The row whose UIDL a message gets. What it had while the rows were there already goes first: one
+ * that is alone today stood beside another yesterday, and had to do without what was the other's.
+ * Of two files with one base that which had it keeps it.
+ */
+static const struct uidl_row *
+row_choose(const struct uidl_table *table, const struct index_list *list, size_t index,
+    bool is_remembered)
+{
+	const struct index_entry *entry = &list->entries[index];
+	const struct uidl_row *row;
+
+	if (!is_remembered || entry->uidl_size == 0)
+		return maildir_uidls_row(table, list, index);
+	row = uidl_table_find(table, index_base(list, entry), entry->base_size, entry->unique_size,
+	    is_alone(list, index, same_unique_part));
+	return row != NULL && strcmp(index_own_uidl(list, entry), uidl_row_uidl(table, row)) == 0 ? row
+	                                                                                          : NULL;
+}
+
+static int
+uidl_give(struct uidl_table *table, struct index_list *list, size_t index, bool is_remembered)
+{
+	const struct uidl_row *row = row_choose(table, list, index, is_remembered);
 	char uidl[UIDL_SIZE];
 	int chosen;
 
@@ -100,13 +145,15 @@ uidl_give(struct uidl_table *table, struct index_list *list, size_t index)
 }
 
 int
-maildir_uidls_give(int maildir, struct index_list *list, struct error *error)
+maildir_uidls_give(int maildir, const struct index_list *known, struct index_list *list,
+    struct error *error)
 {
 	struct uidl_table table = { 0 };
 	int result = maildir_uidls_read(&table, maildir, error);
+	bool is_remembered = result > 0 && known != NULL && !is_older(known, maildir);
 
 	for (size_t i = 0; i < list->count && result >= 0; i++)
-		if (uidl_give(&table, list, i) != 0)
+		if (uidl_give(&table, list, i, is_remembered) != 0)
 			result = error_set(error, ERROR_TEMPORARY, "no memory for the UIDLs");
 	uidl_table_free(&table);
 	return result < 0 ? -1 : 0;

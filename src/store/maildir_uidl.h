@@ -9,10 +9,12 @@
 #include "store/uidl_table.h"
 
 /*
- * Completes a list that grows, in the order of maildir_compare(), some of which may have UIDLs
- * already. No two messages get the same, and none what another had on the other server.
+ * Completes a list that grows, in the order of maildir_compare(). What the index remembers of its
+ * messages has been put into it; known: that index, NULL if there is none. No two messages get the
+ * same, and none what another had on the other server.
  */
-int maildir_uidls_give(int maildir, struct index_list *, struct error *);
+int maildir_uidls_give(int maildir, const struct index_list *known, struct index_list *,
+    struct error *);
 /* The row that is meant by a message of a list; NULL: none, or it is another message's, too. */
 const struct uidl_row *maildir_uidls_row(const struct uidl_table *, const struct index_list *,
     size_t index);

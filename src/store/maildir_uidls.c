@@ -152,7 +152,7 @@ file_fill(int file, const char *text, size_t size)
 
 /* The caller has the maildrop's lock: a temporary file that is there is a crash's. */
 static int
-file_replace(int maildir, const char *text, size_t size, struct error *error)
+file_replace(int maildir, const char *text, size_t size, bool *in_place, struct error *error)
 {
 	int file, result;
 
@@ -166,6 +166,7 @@ file_replace(int maildir, const char *text, size_t size, struct error *error)
 	close(file);
 	if (result == 0 && renameat(maildir, TEMPORARY_NAME, maildir, MAILDIR_UIDLS_NAME) != 0)
 		result = error_errno(error, ERROR_TEMPORARY, "cannot rename %s", TEMPORARY_NAME);
+	*in_place = result == 0;
 	if (result != 0)
 		unlinkat(maildir, TEMPORARY_NAME, 0);
 	else if (fsync(maildir) != 0)
@@ -174,7 +175,7 @@ file_replace(int maildir, const char *text, size_t size, struct error *error)
 }
 
 int
-maildir_uidls_write(const struct uidl_table *table, int maildir, struct error *error)
+maildir_uidls_write(const struct uidl_table *table, int maildir, bool *in_place, struct error *error)
 {
 	size_t size;
 	char *text = text_make(table, &size);
@@ -182,7 +183,7 @@ maildir_uidls_write(const struct uidl_table *table, int maildir, struct error *e
 
 	if (text == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the UIDLs");
-	result = file_replace(maildir, text, size, error);
+	result = file_replace(maildir, text, size, in_place, error);
 	free(text);
 	return result;
 }

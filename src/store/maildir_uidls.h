@@ -15,6 +15,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "store/uidl_table.h"
 
@@ -25,7 +27,10 @@
  * empty. For the sake of clients the session must not go on then.
  */
 int maildir_uidls_read(struct uidl_table *, int maildir, struct error *);
-/* A sorted table, every UIDL valid and once. When it returns 0, a power failure changes nothing. */
-int maildir_uidls_write(const struct uidl_table *, int maildir, struct error *);
+/*
+ * A sorted table, every UIDL valid and once. When it returns 0, a power failure changes nothing.
+ * *in_place is set when it is what sessions read, which may be so on failure, too.
+ */
+int maildir_uidls_write(const struct uidl_table *, int maildir, bool *in_place, struct error *);
 /* What the file says, in memory: for the reader, and whoever wants to try it. */
 int maildir_uidls_parse(struct uidl_table *, const char *text, size_t size, struct error *);

@@ -273,13 +273,98 @@ test_doubled_names(void **state)
 	all = uidls();
 	assert_null(strstr(all, "one"));
 	assert_int_equal(strlen(all), 2 * 65);
+	/* Which of them it was nobody knows any more: neither has it afterwards. */
 	file_remove("new/10.a");
-	assert_string_equal(uidls(), "one ");
+	assert_int_equal(strlen(uidls()), 65);
 	/* With another size it is another file: the name as it stands in the list goes first. */
+	setup(NULL);
+	file_put("cur/10.a:2,", "a\n");
+	assert_import("10.a one\n", &(struct import_counts){ .messages = 1, .taken = 1 });
 	file_put("new/10.a,S=8", "another\n");
 	all = uidls();
 	assert_memory_equal(all, "one ", 4);
 	assert_int_equal(strlen(all), 4 + 65);
+}
+
+/* In new/ and cur/ with one name that cannot be a UIDL: each keeps what it was given. */
+static void
+test_twins_hold_still(void **state)
+{
+	char name[100], path[128], all[256];
+
+	(void)state;
+	snprintf(name, sizeof(name), "10.%080d", 0);
+	snprintf(path, sizeof(path), "cur/%s:2,S", name);
+	file_put(path, "a\n");
+	assert_int_equal(strlen(uidls()), 65);
+	snprintf(path, sizeof(path), "new/%s", name);
+	file_put(path, "another\n");
+	snprintf(all, sizeof(all), "%s", uidls());
+	assert_int_equal(strlen(all), 2 * 65);
+	/* Once more, and with the directories read again. */
+	assert_string_equal(uidls(), all);
+	file_put("new/20.b", "b\n");
+	strcat(all, "20.b ");
+	assert_string_equal(uidls(), all);
+}
+
+/*
+ * A second file that could be meant came later, and has a UIDL of its own. It keeps that when the
+ * first has gone: clients know "one" as the first, and would never fetch the second.
+ */
+static void
+test_a_twin_inherits_nothing(void **state)
+{
+	static const char *const twins[][2] = {
+		{ "10.a,S=2", "10.a,S=8" },
+		{ "10.a,S=2", "10.a" },
+		{ "10.a", "10.a,S=8" },
+		{ "10.a", "10.a" },
+	};
+	char list[64], first[64], second[64], wanted[128];
+	const char *all;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(twins) / sizeof(twins[0]); i++) {
+		setup(NULL);
+		snprintf(first, sizeof(first), "cur/%s:2,S", twins[i][0]);
+		snprintf(second, sizeof(second), "new/%s", twins[i][1]);
+		snprintf(list, sizeof(list), "%s one\n", twins[i][0]);
+		file_put(first, "a\n");
+		assert_import(list, &(struct import_counts){ .messages = 1, .taken = 1 });
+		assert_string_equal(uidls(), "one ");
+		file_put(second, "another\n");
+		all = uidls();
+		assert_int_equal(strlen(all), 4 + 65);
+		assert_non_null(strstr(all, "one "));
+		snprintf(wanted, sizeof(wanted), "%.65s", strncmp(all, "one ", 4) == 0 ? all + 4 : all);
+		file_remove(first);
+		for (int sessions = 0; sessions < 3; sessions++)
+			assert_string_equal(uidls(), wanted);
+		file_put("new/20.b", "b\n");
+		strcat(wanted, "20.b ");
+		assert_string_equal(uidls(), wanted);
+	}
+}
+
+/* What an index from before the import says of twins is not kept: the import names the files. */
+static void
+test_twins_before_the_import(void **state)
+{
+	struct import_counts counts;
+	struct store *store;
+	struct error error;
+
+	(void)state;
+	file_put("cur/10.a,S=2:2,", "a\n");
+	file_put("cur/10.a,S=8:2,", "another\n");
+	usleep(150000);	/* so that an index of it will be believed */
+	assert_int_equal(store_open(&store, place, &error), 0);
+	store_release(store);
+	assert_int_equal(import("10.a,S=2 one\n10.a,S=8 two\n", false, &counts, &error), 0);
+	store_close(store);
+	assert_true(file_exists("restante-index"));
+	assert_string_equal(uidls(), "one two ");
 }
 
 static void
@@ -425,6 +510,36 @@ test_lists_in_the_maildir(void **state)
 	assert_string_equal(uidls(), "UID4-6 ");
 }
 
+/* A link is found before anything is written: the maildrop is left as it was. */
+static void
+test_directories_that_are_links(void **state)
+{
+	static const char *const names[] = { "new", "cur" };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct import_counts counts = { 0 };
+		struct error error;
+		char path[512], text[128];
+
+		setup(state);
+		file_put("cur/10.a:2,", "a\n");
+		file_put("new/20.b", "b\n");
+		assert_string_equal(uidls(), "10.a 20.b ");
+		file_move(names[i], "elsewhere");
+		path_make(path, names[i]);
+		assert_int_equal(symlink("elsewhere", path), 0);
+		snprintf(text, sizeof(text), "%s is no directory; a symbolic link is not followed", names[i]);
+		assert_int_equal(import("10.a one\n20.b two\n", false, &counts, &error), -1);
+		assert_int_equal(error.kind, ERROR_PERMANENT);
+		assert_string_equal(error.text, text);
+		assert_false(counts.written);
+		assert_false(file_exists("restante-uidls"));
+		assert_true(file_exists("restante-index"));
+		/* A session follows it. */
+		assert_string_equal(uidls(), "10.a 20.b ");
+	}
+}
+
 /* A session that ends while the import begins writes its index behind it. */
 static void
 test_an_index_that_comes_late(void **state)
@@ -453,9 +568,13 @@ main(void)
 		cmocka_unit_test_setup(test_a_second_import, setup),
 		cmocka_unit_test_setup(test_nobody_else_gets_one, setup),
 		cmocka_unit_test_setup(test_doubled_names, setup),
+		cmocka_unit_test_setup(test_twins_hold_still, setup),
+		cmocka_unit_test_setup(test_a_twin_inherits_nothing, setup),
+		cmocka_unit_test_setup(test_twins_before_the_import, setup),
 		cmocka_unit_test_setup(test_damage, setup),
 		cmocka_unit_test_setup(test_refusals, setup),
 		cmocka_unit_test_setup(test_lists_in_the_maildir, setup),
+		cmocka_unit_test_setup(test_directories_that_are_links, setup),
 		cmocka_unit_test_setup(test_an_index_that_comes_late, setup),
 	};
 	int status;

@@ -72,6 +72,7 @@ static void
 maildir_make_migrated(const char *directory, size_t count)
 {
 	struct uidl_table table = { 0 };
+	bool in_place;
 	struct error error;
 	char name[64], uidl[64];
 	int maildir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -84,7 +85,7 @@ maildir_make_migrated(const char *directory, size_t count)
 		assert_int_equal(uidl_table_add(&table, name, (size_t)name_size, uidl, (size_t)uidl_size), 0);
 	}
 	uidl_table_sort(&table);
-	assert_int_equal(maildir_uidls_write(&table, maildir, &error), 0);
+	assert_int_equal(maildir_uidls_write(&table, maildir, &in_place, &error), 0);
 	uidl_table_free(&table);
 	close(maildir);
 }
