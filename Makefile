@@ -16,7 +16,7 @@ help:
 	@echo 'make check    build with sanitizers, run every test, end with a count'
 	@echo 'make          this text;  make all  builds only'
 	@echo 'make install  into $$(DESTDIR)$$(prefix), prefix being $(prefix)'
-	@echo 'make bench    compare with Dovecot (installs it); results go to bench/RESULTS.md'
+	@echo 'make bench    compare with Dovecot (installs it) and others; results go to bench/RESULTS.md'
 	@echo 'make clean    remove what the others made'
 
 packages:

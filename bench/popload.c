@@ -36,10 +36,10 @@ static const char *const tls_names[LOAD_TLS_COUNT] = {
 static const char usage[] =
     "usage: popload [options] poll|stat|download|hold\n"
     "  poll      USER, PASS, STAT, UIDL, QUIT\n"
-    "  stat      USER, PASS, STAT, QUIT\n"
+    "  stat      USER, PASS, STAT, QUIT; its latency is the time until STAT is answered\n"
     "  download  USER, PASS, LIST, RETR of every message, QUIT\n"
     "  hold      open --count connections, print the line, keep them for --seconds\n"
-    "            (without it until SIGINT or SIGTERM)\n"
+    "            (without it until SIGINT or SIGTERM), print how many were lost\n"
     "options (numbers in brackets are the defaults):\n"
     "  --host ADDRESS       numeric IPv4 address [127.0.0.1]\n"
     "  --port PORT          [110]\n"
@@ -283,6 +283,7 @@ run(const struct options *o, struct worker workers[])
 	if (o->mode == LOAD_HOLD && errors == 0) {
 		worker_hold(&workers[0]);
 		errors = workers[0].errors;
+		printf("{\"lost\": %" PRIu64 "}\n", errors);
 	}
 	return errors;
 }

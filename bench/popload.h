@@ -85,6 +85,7 @@ struct talk {
 	enum talk_step step;
 	const enum talk_step *plan;	/* what comes after the greeting and STLS */
 	bool in_reply;			/* the status line was read, the rest is not complete */
+	bool counted;			/* STAT was answered */
 	char user[128];
 	char out[4096];
 	size_t out_size, out_sent;

@@ -68,7 +68,7 @@ talk_begin(struct talk *talk, const struct options *options, unsigned user)
 	    ? plan_nothing
 	    : plans[options->mode];
 	talk->step = STEP_GREETING;
-	talk->in_reply = false;
+	talk->in_reply = talk->counted = false;
 	talk->out_size = talk->out_sent = talk->line_size = 0;
 	talk->message_count = 0;
 	if (mark)
@@ -158,6 +158,7 @@ status_line(struct talk *talk, const char *line)
 			return talk_wrong(talk, "STAT answered: %.150s", line);
 		if (count_expected(talk) == TALK_WRONG)
 			return TALK_WRONG;
+		talk->counted = true;
 		return talk_next(talk);
 	case STEP_STLS:
 		talk_next(talk);

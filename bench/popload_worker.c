@@ -101,7 +101,7 @@ connection_wrong(struct worker *worker, struct connection *c, const char *proble
 static void
 connection_done(struct worker *worker, struct connection *c)
 {
-	uint64_t now = now_ns();
+	uint64_t now = now_ns(), end = worker->options->mode == LOAD_STAT ? c->counted_ns : now;
 
 	if (worker->operations == worker->latencies_max) {
 		size_t max = worker->latencies_max ? 2 * worker->latencies_max : 4096;
@@ -114,7 +114,7 @@ connection_done(struct worker *worker, struct connection *c)
 		worker->latencies_us = latencies;
 		worker->latencies_max = max;
 	}
-	worker->latencies_us[worker->operations++] = (uint32_t)((now - c->begun_ns) / 1000);
+	worker->latencies_us[worker->operations++] = (uint32_t)((end - c->begun_ns) / 1000);
 	worker->last_ns = now;
 	worker->resumed += c->stream.resumed;
 	worker->talking_count--;
@@ -162,11 +162,16 @@ connection_write(struct worker *worker, struct connection *c)
 static bool
 connection_take(struct worker *worker, struct connection *c, const char *data, size_t size)
 {
+	enum talk_result result;
+
 	if (c->state != SLOT_TALKING) {
 		connection_wrong(worker, c, "the server speaks without being asked");
 		return false;
 	}
-	switch (talk_feed(&c->talk, data, size)) {
+	result = talk_feed(&c->talk, data, size);
+	if (c->talk.counted && c->counted_ns == 0)
+		c->counted_ns = now_ns();
+	switch (result) {
 	case TALK_WRONG:
 		connection_wrong(worker, c, c->talk.problem);
 		return false;
@@ -240,6 +245,7 @@ connection_begin(struct worker *worker, uint64_t due_ns)
 	worker->begun++;
 	c->user_slot = (unsigned)slot;
 	c->begun_ns = due_ns;
+	c->counted_ns = 0;
 	c->state = SLOT_TALKING;
 	worker->talking_count++;
 	talk_begin(

@@ -16,6 +16,7 @@ struct connection {
 	struct talk talk;
 	unsigned user_slot;
 	uint64_t begun_ns;		/* with --rate: when it should have begun */
+	uint64_t counted_ns;		/* when STAT was answered; 0: not yet */
 	enum { SLOT_FREE, SLOT_TALKING, SLOT_LEAVING, SLOT_HELD } state;
 };
 

@@ -7,6 +7,7 @@ with those of the children that it has reaped.
 
 import os
 import pwd
+import resource
 import shutil
 import signal
 import socket
@@ -14,8 +15,9 @@ import subprocess
 import time
 
 MAIL_UID = 20000
-LOGIN_UID = 20001
+LOGIN_UID = 19999
 PASSWORD = "secret"
+DESCRIPTORS = 100000    # that a server, or its clients, may have open: many sessions are held
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -36,6 +38,23 @@ def free_ports(count):
 def read(path):
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()
+
+
+def descriptors_allowed():
+    """How many descriptors each process of a server may have here."""
+    done = subprocess.run(["sh", "-c", "ulimit -n"], preexec_fn=raise_limits, capture_output=True, check=True)
+    return int(done.stdout)
+
+
+def raise_limits():
+    """For what is started here and nobody else, as far as it is allowed; called between fork and exec."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for wanted in (max(most, DESCRIPTORS), most):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+            return
+        except (OSError, ValueError):
+            continue
 
 
 def cgroup_root():
@@ -77,6 +96,7 @@ class Processes:
 
     def join(self):
         """Called between fork and exec, in the process that becomes the server."""
+        raise_limits()
         if self.group:
             with open(self.group + "/cgroup.procs", "w", encoding="ascii") as file:
                 file.write("0")
@@ -151,7 +171,12 @@ class Server:
     """One server with one configuration: start(), the measures, stop()."""
 
     ours = False
-    has_mail = True
+    tuned = False
+    optional = False            # others are compared without it
+    kind = "server"             # or "floor", "copy floor"
+    does = ("poll", "download")
+    tls = True
+    concurrency_max = 1000      # connections at once that it can take
 
     def __init__(self, name, place):
         self.name = name            # for the table
@@ -159,6 +184,7 @@ class Server:
         self.process = None
         self.processes = None
         self.port = self.tls_port = 0
+        self.failure = None         # why it is not measured
 
     def start(self):
         self.port, self.tls_port = free_ports(2)
@@ -169,19 +195,32 @@ class Server:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 preexec_fn=self.processes.join, start_new_session=True)
         self.processes.main = self.process.pid
-        for port in (self.port, self.tls_port):
-            self.wait_for(port)
+        self.wait_until_ready()
 
-    def wait_for(self, port):
+    def wait_until_ready(self):
+        for port in (self.port, self.tls_port) if self.tls else (self.port,):
+            self.wait_for(lambda port=port: self.answers(port))
+
+    def wait_for(self, ready):
         for _ in range(200):
             if self.process.poll() is not None:
                 break
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
+            if ready():
                 return
-            except OSError:
-                time.sleep(0.05)
-        raise Failure(f"{self.name} does not start:\n" + self.last_words())
+            time.sleep(0.05)
+        raise Failure(f"{self.name} does not start: " + (self.last_words() or "it does not listen"))
+
+    @staticmethod
+    def answers(port):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def client_prefix(self):
+        """What a client must be started with to reach it."""
+        return []
 
     def last_words(self):
         text = ""
@@ -266,17 +305,17 @@ DOVECOT_VARIANTS = {
 
 
 class Dovecot(Server):
-    def __init__(self, variant, place, mail, certificate, key, users):
+    def __init__(self, variant, place, mail, certificate, key, names):
         super().__init__("Dovecot " + variant, place)
-        self.variant, self.mail, self.certificate, self.key, self.users = (
-            variant, mail, certificate, key, users)
+        self.variant, self.mail, self.certificate, self.key, self.names = (
+            variant, mail, certificate, key, names)
         self.tuned = variant != "stock"
 
     def configure(self):
         cores = os.cpu_count()
         variant = {k: v.format(cores=cores) for k, v in DOVECOT_VARIANTS[self.variant].items()}
         os.makedirs(self.directory + "/run", exist_ok=True)
-        self.write("users", "".join(f"user{n}:{{PLAIN}}{PASSWORD}\n" for n in range(1, self.users + 1)))
+        self.write("users", "".join(f"{name}:{{PLAIN}}{PASSWORD}\n" for name in self.names))
         path = self.write("dovecot.conf", DOVECOT_COMMON.format(
             directory=self.directory, mail=self.mail, certificate=self.certificate, key=self.key,
             uid=MAIL_UID, port=self.port, tls_port=self.tls_port, **variant))
@@ -329,11 +368,12 @@ RESTANTE_PROGRAMS = (
 
 class Restante(Server):
     ours = True
-    tuned = False
 
-    def __init__(self, place, mail, certificate, key, users, build):
+    def __init__(self, place, mail, certificate, key, names, build):
+        """names: of the users; or a dictionary with the uid of each."""
         super().__init__("restante", place)
-        self.mail, self.certificate, self.key, self.users = mail, certificate, key, users
+        self.mail, self.certificate, self.key = mail, certificate, key
+        self.uids = names if isinstance(names, dict) else dict.fromkeys(names, MAIL_UID)
         # Copies: whoever builds again meanwhile does not change what is measured.
         self.programs = place + "/programs"
         os.mkdir(self.programs)
@@ -343,8 +383,8 @@ class Restante(Server):
     def configure(self):
         os.makedirs(self.directory + "/run", exist_ok=True)
         users = self.write("users", "".join(
-            f"user{n}:{{PLAIN}}{PASSWORD}:{MAIL_UID}:{MAIL_UID}::{self.mail}/user{n}::\n"
-            for n in range(1, self.users + 1)), 0o600)
+            f"{name}:{{PLAIN}}{PASSWORD}:{self.uids[name]}:{self.uids[name]}::{self.mail}/{name}::\n"
+            for name in self.uids), 0o600)
         os.chown(users, LOGIN_UID, LOGIN_UID)
         path = self.write("restanted.conf", RESTANTE_CONFIGURATION.format(
             directory=self.directory, mail=self.mail, certificate=self.certificate, key=self.key,
@@ -355,8 +395,8 @@ class Restante(Server):
 class Floor(Server):
     """Not a server: the least that the same talk can cost. See floor.c."""
 
-    tuned = False
-    has_mail = False
+    kind = "floor"
+    does = ("poll",)
 
     def __init__(self, place, certificate, key, build):
         super().__init__("floor", place)
@@ -365,3 +405,19 @@ class Floor(Server):
 
     def configure(self):
         return [self.program, str(self.port), str(self.tls_port), self.certificate, self.key]
+
+
+class CopyFloor(Server):
+    """Not a server: the least that handing out the same octets can cost. See copyfloor.c."""
+
+    kind = "copy floor"
+    does = ("download",)
+    tls = False
+
+    def __init__(self, place, mail, build):
+        super().__init__("copy floor", place)
+        self.mail = mail
+        self.program = shutil.copy(f"{build}/bench/copyfloor", place)
+
+    def configure(self):
+        return [self.program, str(self.port), self.mail]
