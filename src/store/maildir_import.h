@@ -34,8 +34,9 @@ struct import_counts {
 };
 
 /*
- * All or nothing, and durable once it returns 0. ERROR_BUSY: a session has the maildrop open. ERROR_GONE: there is no
- * Maildir, or no list in it. ERROR_PERMANENT: what is wrong with the list, and what would have to be done.
+ * All or nothing, and durable once it returns 0. ERROR_BUSY: a session has the maildrop open.
+ * ERROR_GONE: there is no Maildir, or no list in it. ERROR_PERMANENT: what is wrong with the list, and
+ * what would have to be done.
  */
 int maildir_import(const char *path, const struct import_source *, struct import_counts *,
     struct error *);

@@ -84,15 +84,20 @@ compare_texts(const char *x, size_t x_size, const char *y, size_t y_size)
 	return order != 0 ? order : x_size < y_size ? -1 : x_size > y_size;
 }
 
+/* A base and the unique part that it begins with, as rows are ordered. */
+static int
+compare_bases(const char *x, size_t x_unique, size_t x_size, const char *y, size_t y_unique, size_t y_size)
+{
+	int order = compare_texts(x, x_unique, y, y_unique);
+
+	return order != 0 ? order : compare_texts(x, x_size, y, y_size);
+}
+
 int
 uidl_row_compare(const struct uidl_table *table, const struct uidl_row *x, const struct uidl_row *y)
 {
-	int order = compare_texts(uidl_row_base(table, x), x->unique_size, uidl_row_base(table, y),
-	    y->unique_size);
-
-	return order != 0 ? order
-	                  : compare_texts(uidl_row_base(table, x), x->base_size,
-	                        uidl_row_base(table, y), y->base_size);
+	return compare_bases(uidl_row_base(table, x), x->unique_size, x->base_size,
+	    uidl_row_base(table, y), y->unique_size, y->base_size);
 }
 
 /* Rows with equal bases stay in the order in which they came: so do their texts. */
@@ -121,9 +126,12 @@ uidl_table_sort(struct uidl_table *table)
 	table->count = kept;
 }
 
-/* The first row whose unique part is not before this one. */
+/*
+ * The first row that is not before this base. With the unique part alone for a base, that is the
+ * first with this unique part: none is shorter.
+ */
 static size_t
-first_row(const struct uidl_table *table, const char *unique, size_t size)
+first_row(const struct uidl_table *table, const char *base, size_t base_size, size_t unique_size)
 {
 	size_t low = 0, high = table->count;
 
@@ -131,7 +139,8 @@ first_row(const struct uidl_table *table, const char *unique, size_t size)
 		size_t middle = low + (high - low) / 2;
 		const struct uidl_row *row = &table->rows[middle];
 
-		if (compare_texts(uidl_row_base(table, row), row->unique_size, unique, size) < 0)
+		if (compare_bases(uidl_row_base(table, row), row->unique_size, row->base_size, base,
+		        unique_size, base_size) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -139,24 +148,28 @@ first_row(const struct uidl_table *table, const char *unique, size_t size)
 	return low;
 }
 
+static bool
+has_unique(const struct uidl_table *table, size_t index, const char *unique, size_t size)
+{
+	return index < table->count && table->rows[index].unique_size == size &&
+	    memcmp(uidl_row_base(table, &table->rows[index]), unique, size) == 0;
+}
+
 const struct uidl_row *
 uidl_table_find(const struct uidl_table *table, const char *base, size_t base_size,
     size_t unique_size, bool alone)
 {
-	const struct uidl_row *similar = NULL;
-	size_t count = 0;
+	size_t at = first_row(table, base, base_size, unique_size);
 
-	for (size_t i = first_row(table, base, unique_size); i < table->count; i++) {
-		const struct uidl_row *row = &table->rows[i];
-
-		if (compare_texts(uidl_row_base(table, row), row->unique_size, base, unique_size) != 0)
-			break;
-		if (row->base_size == base_size && memcmp(uidl_row_base(table, row), base, base_size) == 0)
-			return row;
-		similar = row;
-		count++;
-	}
-	return alone && count == 1 ? similar : NULL;
+	if (has_unique(table, at, base, unique_size) && table->rows[at].base_size == base_size &&
+	    memcmp(uidl_row_base(table, &table->rows[at]), base, base_size) == 0)
+		return &table->rows[at];
+	if (!alone)
+		return NULL;
+	at = first_row(table, base, unique_size, unique_size);
+	return has_unique(table, at, base, unique_size) && !has_unique(table, at + 1, base, unique_size)
+	    ? &table->rows[at]
+	    : NULL;
 }
 
 static int

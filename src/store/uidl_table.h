@@ -38,7 +38,10 @@ int uidl_table_add(struct uidl_table *, const char *name, size_t name_size, cons
 void uidl_table_sort(struct uidl_table *);
 /* The order of rows: negative, 0 or positive. */
 int uidl_row_compare(const struct uidl_table *, const struct uidl_row *, const struct uidl_row *);
-/* alone: no other file has the same unique part. NULL: there is none. */
+/*
+ * Takes as long however many rows are alike. alone: no other file has the same unique part. NULL: there
+ * is none.
+ */
 const struct uidl_row *uidl_table_find(const struct uidl_table *, const char *base, size_t base_size,
     size_t unique_size, bool alone);
 /* 1: some row has this UIDL, *row (may be NULL) is it. 0: none has. -1: no memory. */
