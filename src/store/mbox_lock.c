@@ -111,6 +111,24 @@ dot_create(const char *path)
 	return 0;
 }
 
+/*
+ * Creates it, in place of a stale one if there is one. -1: errno says why; EEXIST: somebody has it,
+ * or had it a moment ago.
+ */
+static int
+dot_take(const char *path)
+{
+	if (dot_create(path) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	if (is_stale(path) && unlink(path) == 0 && dot_create(path) == 0)
+		return 0;
+	/* Whatever has become of it meanwhile: it is tried again. */
+	errno = EEXIST;
+	return -1;
+}
+
 /* No file can be made here, by us or by whoever else runs under this uid. */
 static bool
 is_no_place(int problem)
@@ -127,8 +145,7 @@ dot_lock(struct mbox_lock *lock, struct error *error)
 
 	if (!dot_path(path, lock->path))
 		return TAKEN;
-	if (dot_create(path) == 0 || (errno == EEXIST && is_stale(path) && unlink(path) == 0 &&
-	    dot_create(path) == 0)) {
+	if (dot_take(path) == 0) {
 		lock->dotted = true;
 		return TAKEN;
 	}
