@@ -124,8 +124,9 @@ dot_take(const char *path)
 		return -1;
 	if (is_stale(path) && unlink(path) == 0 && dot_create(path) == 0)
 		return 0;
-	/* Whatever has become of it meanwhile: it is tried again. */
-	errno = EEXIST;
+	/* It was given up while it was looked at. */
+	if (errno == ENOENT)
+		errno = EEXIST;
 	return -1;
 }
 
