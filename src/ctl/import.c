@@ -5,13 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "ctl/ctl.h"
+#include "ctl/options.h"
 #include "ctl/migration.h"
 #include "store/foreign_uidl_format.h"
 #include "store/maildir_import.h"
@@ -184,8 +184,10 @@ list_read(struct import_request *request, char **text)
 }
 
 static bool
-take_option(struct import_request *request, int option, const char *value)
+take_option(void *context, int option, const char *value)
 {
+	struct import_request *request = context;
+
 	switch (option) {
 	case 'k':
 		request->source.kind = foreign_kind_find(value);
@@ -252,7 +254,7 @@ run(struct import_request *request, char **words)
 int
 ctl_import_uidl(int argc, char **argv)
 {
-	static const struct option options[] = {
+	static const struct option names[] = {
 		{ "from", required_argument, NULL, 'k' },
 		{ "format", required_argument, NULL, 'F' },
 		{ "list", required_argument, NULL, 'l' },
@@ -262,23 +264,14 @@ ctl_import_uidl(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	static const struct ctl_options options = { usage, "h", names, take_option };
 	static struct import_request request;
-	int option;
+	char **words;
+	int status = ctl_options_read(&options, argc, argv, &request, &words);
 
-	optind = 0; /* getopt starts anew: main() may have used it */
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return EX_OK;
-		}
-		if (!take_option(&request, option, optarg)) {
-			fputs(usage, stderr);
-			return EX_USAGE;
-		}
-	}
-	if (!words_agree(&request, argc - optind)) {
-		fputs(usage, stderr);
-		return EX_USAGE;
-	}
-	return run(&request, argv + optind);
+	if (status != CTL_GO_ON)
+		return status;
+	if (!words_agree(&request, (int)(argv + argc - words)))
+		return ctl_options_misused(&options);
+	return run(&request, words);
 }

@@ -5,7 +5,6 @@
  * of a change is: look whether it can be made, read the password, make its hash, change the file.
  */
 
-#include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include "base/number.h"
 #include "base/secret.h"
 #include "ctl/ctl.h"
+#include "ctl/options.h"
 #include "ctl/secret_input.h"
 #include "ctl/user.h"
 #include "users/edit.h"
@@ -325,8 +325,9 @@ static const struct verb {
 };
 
 static bool
-take_option(struct user_request *request, int option, const char *value)
+take_option(void *context, int option, const char *value)
 {
+	struct user_request *request = context;
 	uint64_t number;
 	const struct {
 		int option;
@@ -384,7 +385,7 @@ find_verb(int count, char **words)
 int
 ctl_user(int argc, char **argv)
 {
-	static const struct option options[] = {
+	static const struct option names[] = {
 		{ "users-file", required_argument, NULL, 'f' },
 		{ "uid", required_argument, NULL, 'u' },
 		{ "gid", required_argument, NULL, 'g' },
@@ -394,27 +395,18 @@ ctl_user(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	static const struct ctl_options options = { usage, "f:h", names, take_option };
 	struct user_request request = { .password_descriptor = SECRET_INPUT_TERMINAL };
 	const struct verb *verb;
-	int option, status;
+	char **words;
+	int status = ctl_options_read(&options, argc, argv, &request, &words);
 
-	optind = 0; /* getopt starts anew: main() may have used it */
-	while ((option = getopt_long(argc, argv, "f:h", options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return EX_OK;
-		}
-		if (!take_option(&request, option, optarg)) {
-			fputs(usage, stderr);
-			return EX_USAGE;
-		}
-	}
-	verb = find_verb(argc - optind, argv + optind);
-	if (verb == NULL) {
-		fputs(usage, stderr);
-		return EX_USAGE;
-	}
-	request.name = argv[optind + 1];
+	if (status != CTL_GO_ON)
+		return status;
+	verb = find_verb((int)(argv + argc - words), words);
+	if (verb == NULL)
+		return ctl_options_misused(&options);
+	request.name = words[1];
 	status = read_configuration(&request);
 	return status == EX_OK ? verb->run(&request) : status;
 }

@@ -3,13 +3,13 @@
  * server as a client does, looks into our maildrop as a session does, and changes neither.
  */
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/secret.h"
 #include "ctl/ctl.h"
+#include "ctl/options.h"
 #include "ctl/migration.h"
 #include "ctl/password_command.h"
 #include "ctl/pop_compare.h"
@@ -153,8 +153,9 @@ visit(void *context, const struct target *target, const struct error *problem)
 }
 
 static bool
-take_option(struct verify_request *request, int option, const char *value)
+take_option(void *context, int option, const char *value)
 {
+	struct verify_request *request = context;
 	const struct {
 		int option;
 		const char **field;
@@ -233,7 +234,7 @@ run(struct verify_request *request)
 int
 ctl_verify_uidl(int argc, char **argv)
 {
-	static const struct option options[] = {
+	static const struct option names[] = {
 		{ "host", required_argument, NULL, 'H' },
 		{ "port", required_argument, NULL, 'P' },
 		{ "user", required_argument, NULL, 'u' },
@@ -244,23 +245,14 @@ ctl_verify_uidl(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	static const struct ctl_options options = { usage, "h", names, take_option };
 	static struct verify_request request;
-	int option;
+	char **words;
+	int status = ctl_options_read(&options, argc, argv, &request, &words);
 
-	optind = 0; /* getopt starts anew: main() may have used it */
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return EX_OK;
-		}
-		if (!take_option(&request, option, optarg)) {
-			fputs(usage, stderr);
-			return EX_USAGE;
-		}
-	}
-	if (optind != argc || !complete(&request)) {
-		fputs(usage, stderr);
-		return EX_USAGE;
-	}
+	if (status != CTL_GO_ON)
+		return status;
+	if (*words != NULL || !complete(&request))
+		return ctl_options_misused(&options);
 	return run(&request);
 }
