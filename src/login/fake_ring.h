@@ -112,6 +112,8 @@ struct fake_user;
 struct fake_user *user_connect(struct fake_ring *, enum fake_port);
 /* Without waiting for the greeting or a handshake. NULL: nobody listens there. */
 struct fake_user *user_connect_raw(struct fake_ring *, enum fake_port);
+/* Connects and opens anna's maildrop. */
+struct fake_user *user_logs_in(struct fake_ring *, enum fake_port);
 /* False if the server does not play along. */
 bool user_starts_tls(struct fake_user *);
 void user_says(struct fake_user *, const char *text, size_t size);

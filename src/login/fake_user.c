@@ -136,6 +136,17 @@ user_expects_end(struct fake_user *user)
 	assert_false(user->untidy);
 }
 
+struct fake_user *
+user_logs_in(struct fake_ring *ring, enum fake_port port)
+{
+	struct fake_user *user = user_connect(ring, port);
+
+	user_expects(user, READY);
+	user_says(user, "USER anna\r\nPASS secret\r\n", 24);
+	user_expects(user, "+OK send PASS\r\n+OK open []\r\n");
+	return user;
+}
+
 void
 user_leaves(struct fake_user *user)
 {

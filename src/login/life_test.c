@@ -22,17 +22,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct fake_user *
-log_in(struct fake_ring *ring, enum fake_port port)
-{
-	struct fake_user *user = user_connect(ring, port);
-
-	user_expects(user, READY);
-	user_says(user, "USER anna\r\nPASS secret\r\n", 24);
-	user_expects(user, "+OK send PASS\r\n+OK open []\r\n");
-	return user;
-}
-
 /* Auth dies while somebody waits, and while somebody thinks about a challenge. */
 static void
 test_auth_dies(void **state)
@@ -97,7 +86,7 @@ test_leaving(void **state)
 		assert_true(ring_serve(&ring, 10000));
 
 	/* The maildrop dies while the session is pumped. */
-	user = log_in(&ring, PORT_TLS);
+	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
 	user_says(user, "STAT\r\n", 6);
 	/* A command that it has not read makes its end a reset. */
@@ -183,7 +172,7 @@ test_pump(void **state)
 		data[i] = (char)(i * 31 + (i >> 13));
 	ring_config(&config);
 	ring_start(&ring, &config, &fake_certificates);
-	user = log_in(&ring, PORT_TLS);
+	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
 	stream = ring.maildrops[0].stream;
 
@@ -243,7 +232,7 @@ test_reload(void **state)
 	(void)state;
 	ring_config(&config);
 	ring_start(&ring, &config, &fake_certificates);
-	pumped = log_in(&ring, PORT_TLS);
+	pumped = user_logs_in(&ring, PORT_TLS);
 
 	/* Bad keys change nothing; good ones and new listeners disturb nobody. */
 	mixed = fake_certificates.ec;
@@ -292,7 +281,7 @@ test_parents_wishes(void **state)
 	(void)state;
 	ring_config(&config);
 	ring_start(&ring, &config, &fake_certificates);
-	pumped = log_in(&ring, PORT_TLS);
+	pumped = user_logs_in(&ring, PORT_TLS);
 	young = user_connect(&ring, PORT_STLS);
 	user_expects(young, READY);
 	user_says(young, "USER silent\r\nPASS x\r\n", 21);
@@ -349,7 +338,7 @@ test_slow_client(void **state)
 	config.write_timeout_seconds = 1;
 	ring_start(&ring, &config, &fake_certificates);
 	ring.narrow = true;
-	user = log_in(&ring, PORT_TLS);
+	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
 	do {
 		while (write(ring.maildrops[0].stream, data, sizeof(data)) > 0)
@@ -374,7 +363,7 @@ test_parent_dies(void **state)
 	ring_start(&ring, &config, &fake_certificates);
 	young = user_connect(&ring, PORT_PLAIN);
 	user_expects(young, READY);
-	pumped = log_in(&ring, PORT_TLS);
+	pumped = user_logs_in(&ring, PORT_TLS);
 	channel_close(&ring.parent);
 	user_expects_end(young);
 	user_expects_end(pumped);

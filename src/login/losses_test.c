@@ -18,17 +18,6 @@
 
 #include "login/fake_ring.h"
 
-static struct fake_user *
-log_in(struct fake_ring *ring, enum fake_port port)
-{
-	struct fake_user *user = user_connect(ring, port);
-
-	user_expects(user, READY);
-	user_says(user, "USER anna\r\nPASS secret\r\n", 24);
-	user_expects(user, "+OK send PASS\r\n+OK open []\r\n");
-	return user;
-}
-
 /* Both live, but their channel is lost: the parent is asked for another until it comes. */
 static void
 test_auth_is_lost(void **state)
@@ -44,7 +33,7 @@ test_auth_is_lost(void **state)
 	while (ring.channels_lost < 2)
 		assert_true(ring_serve(&ring, PATIENCE_MILLISECONDS));
 	ring_new_auth(&ring);
-	user = log_in(&ring, PORT_PLAIN);
+	user = user_logs_in(&ring, PORT_PLAIN);
 	user_leaves(user);
 	ring_stop(&ring);
 }
@@ -71,7 +60,7 @@ test_auth_is_tired_of_waiting(void **state)
 	refused.kind = ERROR_TEMPORARY;
 	assert_int_equal(channel_send(&ring.auth, IPC_REFUSED, &refused, -1, &error), 0);
 	/* Behind it on the same channel, so that it has been heard. */
-	other = log_in(&ring, PORT_PLAIN);
+	other = user_logs_in(&ring, PORT_PLAIN);
 	user_says(user, "AGFubmEAc2VjcmV0\r\n", 18);
 	user_expects(user, "-ERR [SYS/TEMP] login is not possible at the moment\r\n");
 	user_says(user, "AUTH PLAIN AGFubmEAc2VjcmV0\r\n", 29);
@@ -139,7 +128,7 @@ test_the_end_of_a_reply(void **state)
 	ring_config(&config);
 	ring_start(&ring, &config, &fake_certificates);
 	ring.narrow = true;
-	user = log_in(&ring, PORT_TLS);
+	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
 	while (sent < SIZE) {
 		ssize_t n = write(ring.maildrops[0].stream, data + sent, SIZE - sent);
@@ -160,7 +149,7 @@ test_the_end_of_a_reply(void **state)
 
 	/* A short one too, if commands lay behind it that nobody read. */
 	ring.narrow = ring.idle_maildrops = false;
-	user = log_in(&ring, PORT_TLS);
+	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
 	user_says(user, "STAT\r\n", 6);
 	while (recv(ring.maildrops[0].stream, heard, 6, MSG_PEEK) != 6)
@@ -199,7 +188,7 @@ test_lingering_ends(void **state)
 	config.write_timeout_seconds = 1;
 	ring_start(&ring, &config, &fake_certificates);
 	ring.narrow = true;
-	user = log_in(&ring, PORT_TLS);
+	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
 	assert_true(write(ring.maildrops[0].stream, data, sizeof(data)) > 0);
 	close(ring.maildrops[0].stream);
