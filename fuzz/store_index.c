@@ -60,11 +60,7 @@ put_right(char *file, size_t size, uint64_t count)
 	if (count > (size - sizeof(*header)) / sizeof(*entries))
 		count = (size - sizeof(*header)) / sizeof(*entries);
 	texts = (char *)(entries + count);
-	memcpy(header->magic, INDEX_MAGIC, sizeof(header->magic));
-	header->version = INDEX_VERSION;
-	header->byte_order = INDEX_BYTE_ORDER;
-	header->header_size = sizeof(*header);
-	header->entry_size = sizeof(*entries);
+	header->head = index_file_head;
 	header->count = count;
 	header->texts_size = (uint64_t)(file + size - texts);
 	header->stamps[0].inode = 1;

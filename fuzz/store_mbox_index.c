@@ -69,11 +69,7 @@ put_right(char *octets, size_t size, uint64_t count, bool grown)
 		return size;
 	if (count > (size - sizeof(*header)) / sizeof(*entries))
 		count = (size - sizeof(*header)) / sizeof(*entries);
-	memcpy(header->magic, MBOX_INDEX_MAGIC, sizeof(header->magic));
-	header->version = MBOX_INDEX_VERSION;
-	header->byte_order = MBOX_INDEX_BYTE_ORDER;
-	header->header_size = sizeof(*header);
-	header->entry_size = sizeof(*entries);
+	header->head = mbox_index_head;
 	header->count = count;
 	header->stamp = stamp;
 	header->end = grown ? strlen(BEFORE) : stamp.size;

@@ -32,12 +32,6 @@
 static char root[] = "/tmp/restante-damage-XXXXXX";
 static int log_file, index_directory;
 
-/* What both kinds of header begin with. */
-struct beginning {
-	char magic[8];
-	uint32_t version, byte_order, header_size, entry_size;
-};
-
 struct index_octets {
 	_Alignas(8) char octets[SIZE_MAX_OF_INDEX];
 	size_t size;
@@ -240,10 +234,10 @@ log_count(const char *what, const char *reason)
 	return count;
 }
 
-static struct beginning *
-beginning_of(struct index_octets *index)
+static struct index_head *
+head_of(struct index_octets *index)
 {
-	return (struct beginning *)index->octets;
+	return (struct index_head *)index->octets;
 }
 
 static uint64_t *
@@ -270,8 +264,8 @@ damage_cut(struct index_octets *index, const struct kind *kind, unsigned variant
 static void
 damage_swap(struct index_octets *index, const struct kind *kind, unsigned variant)
 {
-	uint64_t *numbers = (uint64_t *)(void *)(index->octets + sizeof(struct beginning));
-	struct beginning *b = beginning_of(index);
+	uint64_t *numbers = (uint64_t *)(void *)(index->octets + sizeof(struct index_head));
+	struct index_head *b = head_of(index);
 
 	(void)variant;
 	b->version = __builtin_bswap32(b->version);
@@ -289,7 +283,7 @@ damage_swap(struct index_octets *index, const struct kind *kind, unsigned varian
 static void
 damage_age(struct index_octets *index, const struct kind *kind, unsigned variant)
 {
-	struct beginning *b = beginning_of(index);
+	struct index_head *b = head_of(index);
 
 	switch (variant) {
 	case 0:
@@ -312,7 +306,7 @@ damage_age(struct index_octets *index, const struct kind *kind, unsigned variant
 static void
 damage_header(struct index_octets *index, const struct kind *kind, unsigned variant)
 {
-	size_t at = sizeof(struct beginning) + variant % (kind->header_size - sizeof(struct beginning));
+	size_t at = sizeof(struct index_head) + variant % (kind->header_size - sizeof(struct index_head));
 
 	index->octets[at] ^= (char)(1 << variant % 8);
 }

@@ -15,6 +15,11 @@
 
 #define READ_SIZE_MAX (16 * 1024)	/* a larger one is mapped: only what is used is touched */
 
+const struct index_head index_file_head = {
+	.magic = "restante", .version = 3, .byte_order = INDEX_BYTE_ORDER,
+	.header_size = sizeof(struct index_header), .entry_size = sizeof(struct index_entry),
+};
+
 static uint64_t
 header_checksum(const struct index_header *header)
 {
@@ -67,16 +72,11 @@ static int
 header_check(const struct index_header *header, size_t file_size, const struct index_place *place,
     const struct index_stamp now[2], struct error *error)
 {
-	const char *problem = NULL;
+	const char *problem = index_head_problem(&header->head, &index_file_head, file_size);
 
-	if (file_size < sizeof(*header) || memcmp(header->magic, INDEX_MAGIC, 8) != 0)
-		problem = "it is not an index";
-	else if (header->byte_order != INDEX_BYTE_ORDER)
-		problem = "it is from a machine of another byte order";
-	else if (header->version != INDEX_VERSION || header->header_size != sizeof(*header) ||
-	    header->entry_size != sizeof(struct index_entry))
-		problem = "it is of another version";
-	else if (header->checksum != header_checksum(header))
+	if (problem != NULL)
+		return error_set(error, ERROR_PERMANENT, "the index is not used: %s", problem);
+	if (header->checksum != header_checksum(header))
 		problem = "its header is damaged";
 	else if (memcmp(header->maildrop, place->maildrop, sizeof(header->maildrop)) != 0 ||
 	    !is_same_maildrop(header->stamps, now))
@@ -179,11 +179,7 @@ header_make(struct index_header *header, const struct index_list *list, const bo
     const struct index_place *place)
 {
 	memset(header, 0, sizeof(*header));
-	memcpy(header->magic, INDEX_MAGIC, sizeof(header->magic));
-	header->version = INDEX_VERSION;
-	header->byte_order = INDEX_BYTE_ORDER;
-	header->header_size = sizeof(*header);
-	header->entry_size = sizeof(struct index_entry);
+	header->head = index_file_head;
 	memcpy(header->stamps, list->stamps, sizeof(header->stamps));
 	memcpy(header->maildrop, place->maildrop, sizeof(header->maildrop));
 	for (size_t i = 0; i < list->count; i++) {

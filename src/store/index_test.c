@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,23 +23,11 @@
 #include "base/log.h"
 #include "store/index_file.h"
 #include "store/maildir_scan.h"
-#include "store/store.h"
+#include "store/maildir_world.h"
 
 #define FALSE_SIZE 4711
 
-static char root[] = "/tmp/restante-index-XXXXXX";
-static char place[64], index_path[96];
-static int directory = -1;
-
-static void
-file_put(const char *name, const char *text)
-{
-	int file = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	assert_true(file >= 0);
-	assert_int_equal(write(file, text, strlen(text)), (ssize_t)strlen(text));
-	close(file);
-}
+static char index_path[96];
 
 /* The last change of both directories was long ago: what is recorded now is settled. */
 static void
@@ -50,41 +37,21 @@ directories_settle(void)
 
 	do {
 		usleep(20000);
-		maildir_stamps(directory, stamps);
+		maildir_stamps(world_directory, stamps);
 	} while (!stamps[0].settled || !stamps[1].settled);
-}
-
-static int
-remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	return walk->level == 0 ? 0 : remove(path);
 }
 
 static int
 setup(void **state)
 {
-	(void)state;
-	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-	assert_int_equal(mkdirat(directory, "new", 0700), 0);
-	assert_int_equal(mkdirat(directory, "cur", 0700), 0);
-	file_put("cur/1.a:2,S", "a\n");
-	file_put("new/2.b", "bb\n");
-	file_put("cur/3 c:2,", "ccc\n");
+	if (world_begin(state) != 0)
+		return -1;
+	snprintf(index_path, sizeof(index_path), "%s/" INDEX_NAME, world_root);
+	world_put("cur/1.a:2,S", "a\n");
+	world_put("new/2.b", "bb\n");
+	world_put("cur/3 c:2,", "ccc\n");
 	directories_settle();
 	return 0;
-}
-
-static struct store *
-open_store(void)
-{
-	struct store *store = NULL;
-	struct error error;
-
-	if (store_open(&store, place, &error) != 0)
-		fail_msg("%s", error.text);
-	return store;
 }
 
 static uint64_t
@@ -100,7 +67,7 @@ size_of(struct store *store, size_t index)
 static void
 open_and_close(void)
 {
-	store_close(open_store());
+	store_close(world_open());
 }
 
 static int
@@ -109,8 +76,8 @@ index_reread(struct index_list *list, struct error *error)
 	struct index_stamp now[2];
 	struct index_place where;
 
-	maildir_stamps(directory, now);
-	index_place_beside(&where, directory, INDEX_NAME);
+	maildir_stamps(world_directory, now);
+	index_place_beside(&where, world_directory, INDEX_NAME);
 	return index_read(list, &where, now, error);
 }
 
@@ -131,7 +98,7 @@ index_falsify(void)
 		assert_int_equal(index_append(&copy, &entry, index_base(&list, &entry), entry.base_size,
 		    index_flags(&list, &entry), index_own_uidl(&list, &entry)), 0);
 	}
-	index_place_beside(&where, directory, INDEX_NAME);
+	index_place_beside(&where, world_directory, INDEX_NAME);
 	assert_int_equal(index_write(&copy, NULL, &where, &error), 0);
 	index_free(&list);
 	index_free(&copy);
@@ -167,11 +134,11 @@ test_an_unchanged_maildrop_is_not_read(void **state)
 
 	(void)state;
 	open_and_close();
-	store = open_store();
+	store = world_open();
 	assert_true_answers(store);
 	store_close(store);
 	index_falsify();
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store->count, 3);
 	assert_int_equal(store->octets, FALSE_SIZE + 4 + 5);
 	store_close(store);
@@ -185,8 +152,8 @@ test_a_size_is_counted_once(void **state)
 	(void)state;
 	open_and_close();
 	index_falsify();
-	file_put("new/4.d", "dddd\n");
-	store = open_store();
+	world_put("new/4.d", "dddd\n");
+	store = world_open();
 	assert_int_equal(store->count, 4);
 	assert_int_equal(size_of(store, 0), FALSE_SIZE);
 	assert_int_equal(size_of(store, 3), 6);
@@ -200,7 +167,7 @@ test_a_recent_change_proves_nothing(void **state)
 	struct error error;
 
 	(void)state;
-	file_put("new/4.d", "dddd\n");
+	world_put("new/4.d", "dddd\n");
 	open_and_close();
 	assert_int_equal(index_reread(&list, &error), 1);
 	assert_false(list.stamps[MAILDIR_NEW].settled);
@@ -222,20 +189,20 @@ test_changes_are_seen(void **state)
 
 	(void)state;
 	open_and_close();
-	assert_int_equal(renameat(directory, "new/2.b", directory, "cur/2.b:2,S"), 0);
-	store = open_store();
+	assert_int_equal(renameat(world_directory, "new/2.b", world_directory, "cur/2.b:2,S"), 0);
+	store = world_open();
 	assert_true_answers(store);
 	store_close(store);
 	directories_settle();
 	open_and_close();
-	assert_int_equal(renameat(directory, "cur/1.a:2,S", directory, "cur/1.a:2,RS"), 0);
-	store = open_store();
+	assert_int_equal(renameat(world_directory, "cur/1.a:2,S", world_directory, "cur/1.a:2,RS"), 0);
+	store = world_open();
 	assert_true_answers(store);
 	store_close(store);
 	directories_settle();
 	open_and_close();
-	assert_int_equal(unlinkat(directory, "cur/1.a:2,RS", 0), 0);
-	store = open_store();
+	assert_int_equal(unlinkat(world_directory, "cur/1.a:2,RS", 0), 0);
+	store = world_open();
 	assert_int_equal(store->count, 2);
 	store_close(store);
 }
@@ -250,7 +217,7 @@ test_removed_messages_are_forgotten(void **state)
 
 	(void)state;
 	open_and_close();
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store_remove(store, marked, &error), 0);
 	store_release(store);
 	store_close(store);
@@ -258,7 +225,7 @@ test_removed_messages_are_forgotten(void **state)
 	assert_int_equal(list.count, 2);
 	assert_true(index_entry_sound(&list, 0) && index_entry_sound(&list, 1));
 	index_free(&list);
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store->count, 2);
 	assert_int_equal(store->octets, 8);
 	store_close(store);
@@ -270,18 +237,18 @@ test_a_lie_in_a_name_is_corrected(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/9.lie,S=5,W=99", "four\n");
+	world_put("new/9.lie,S=5,W=99", "four\n");
 	directories_settle();
-	store = open_store();
+	store = world_open();
 	assert_int_equal(size_of(store, 3), 99);
 	store_sent(store, 3, 6, false);
 	assert_int_equal(size_of(store, 3), 99);	/* this session's sizes hold still */
 	store_close(store);
-	store = open_store();
+	store = world_open();
 	assert_int_equal(size_of(store, 3), 6);
 	store_close(store);
-	file_put("new/8.e", "e\n");
-	store = open_store();
+	world_put("new/8.e", "e\n");
+	store = world_open();
 	assert_int_equal(size_of(store, 4), 6);
 	store_close(store);
 }
@@ -311,7 +278,7 @@ index_load(char *data, size_t size)
 static void
 assert_never_wrong(void)
 {
-	struct store *store = open_store();
+	struct store *store = world_open();
 	bool damaged = false;
 
 	if (store->count == 3) {
@@ -324,7 +291,7 @@ assert_never_wrong(void)
 	if (!damaged)
 		assert_true_answers(store);
 	store_close(store);
-	store = open_store();
+	store = world_open();
 	assert_true_answers(store);
 	store_close(store);
 }
@@ -379,20 +346,20 @@ test_damage_is_not_written_again(void **state)
 	kept = data[at];
 	data[at] = 99;
 	index_overwrite(data, size);
-	store = open_store();
+	store = world_open();
 	store_sent(store, 0, size_of(store, 0) + 1, false);
 	store_close(store);
-	store = open_store();
+	store = world_open();
 	assert_true(store_message(store, 2, &(struct message){ .size = 0 }, &error) != 0 ||
 	    size_of(store, 2) == 5);
 	store_close(store);
 	data[at] = kept;
 	data[at - offsetof(struct index_entry, wire_size) + offsetof(struct index_entry, name) + 3] = 127;
 	index_overwrite(data, size);
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store_remove(store, marked, &error), 0);
 	store_close(store);
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store->count, 2);
 	assert_int_equal(size_of(store, 1), 5);
 	store_close(store);
@@ -413,17 +380,17 @@ test_of_another_kind(void **state)
 	open_and_close();
 	size = index_load(data, sizeof(data));
 	header = (struct index_header *)data;
-	maildir_stamps(directory, now);
+	maildir_stamps(world_directory, now);
 	now[MAILDIR_NEW].inode++;
 	now[MAILDIR_CUR].inode++;
-	index_place_beside(&where, directory, INDEX_NAME);
+	index_place_beside(&where, world_directory, INDEX_NAME);
 	assert_int_equal(index_read(&list, &where, now, &error), -1);
 	assert_non_null(strstr(error.text, "another maildrop"));
-	header->version++;
+	header->head.version++;
 	index_overwrite(data, size);
 	assert_int_equal(index_reread(&list, &error), -1);
 	assert_non_null(strstr(error.text, "version"));
-	header->byte_order = __builtin_bswap32(header->byte_order);
+	header->head.byte_order = __builtin_bswap32(header->head.byte_order);
 	index_overwrite(data, size);
 	assert_int_equal(index_reread(&list, &error), -1);
 	assert_non_null(strstr(error.text, "byte order"));
@@ -438,7 +405,7 @@ test_without_an_index(void **state)
 	(void)state;
 	open_and_close();
 	assert_int_equal(unlink(index_path), 0);
-	store = open_store();
+	store = world_open();
 	assert_true_answers(store);
 	store_close(store);
 	assert_int_equal(access(index_path, F_OK), 0);
@@ -456,11 +423,11 @@ test_many_messages(void **state)
 
 		snprintf(name, sizeof(name), "cur/%d.many:2,", 1000 + i);
 		snprintf(text, sizeof(text), "%*d\n", 1 + i % 50, 7);
-		file_put(name, text);
+		world_put(name, text);
 	}
 	directories_settle();
 	for (int round = 0; round < 2; round++) {
-		store = open_store();
+		store = world_open();
 		assert_int_equal(store->count, 503);
 		for (int i = 0; i < 500; i++)
 			assert_int_equal(size_of(store, 3 + (size_t)i), 3 + i % 50);
@@ -479,7 +446,7 @@ look_as_somebody_else(void)
 
 	if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
 		return 1;
-	if (store_open(&store, place, &error) != 0 || store->count != 3)
+	if (store_open(&store, world_place, &error) != 0 || store->count != 3)
 		return 2;
 	if (store_message(store, 1, &message, &error) != 0 || message.size != 3)
 		return 3;
@@ -499,17 +466,17 @@ test_a_message_that_cannot_be_read_keeps_its_place(void **state)
 	pid_t child;
 
 	(void)state;
-	assert_int_equal(fchmod(directory, 0777) | fchmodat(directory, "new", 0777, 0) |
-	    fchmodat(directory, "cur", 0777, 0) | fchmodat(directory, "cur/1.a:2,S", 0644, 0) |
-	    fchmodat(directory, "cur/3 c:2,", 0644, 0) | fchmodat(directory, "new/2.b", 0, 0), 0);
+	assert_int_equal(fchmod(world_directory, 0777) | fchmodat(world_directory, "new", 0777, 0) |
+	    fchmodat(world_directory, "cur", 0777, 0) | fchmodat(world_directory, "cur/1.a:2,S", 0644, 0) |
+	    fchmodat(world_directory, "cur/3 c:2,", 0644, 0) | fchmodat(world_directory, "new/2.b", 0, 0), 0);
 	directories_settle();
 	child = fork();
 	if (child == 0)
 		_exit(look_as_somebody_else());
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	assert_int_equal(fchmodat(directory, "new/2.b", 0644, 0), 0);
-	store = open_store();
+	assert_int_equal(fchmodat(world_directory, "new/2.b", 0644, 0), 0);
+	store = world_open();
 	assert_true_answers(store);
 	store_close(store);
 }
@@ -534,14 +501,8 @@ main(void)
 	};
 	int result;
 
-	if (mkdtemp(root) == NULL)
-		return 1;
-	directory = open(root, O_RDONLY | O_DIRECTORY);
-	snprintf(place, sizeof(place), "maildir:%s", root);
-	snprintf(index_path, sizeof(index_path), "%s/" INDEX_NAME, root);
 	log_level_set(LOG_LEVEL_ERROR);
 	result = cmocka_run_group_tests(tests, NULL, NULL);
-	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-	rmdir(root);
+	world_end();
 	return result;
 }

@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,81 +18,15 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "store/store.h"
-
-static char root[] = "/tmp/restante-maildir-XXXXXX";
-static char place[64];
-
-static void
-file_put(const char *name, const char *text)
-{
-	char path[512];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", root, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void
-file_move(const char *from, const char *to)
-{
-	char old_path[512], new_path[512];
-
-	snprintf(old_path, sizeof(old_path), "%s/%s", root, from);
-	snprintf(new_path, sizeof(new_path), "%s/%s", root, to);
-	assert_int_equal(rename(old_path, new_path), 0);
-}
-
-static bool
-file_exists(const char *name)
-{
-	char path[512];
-	struct stat status;
-
-	snprintf(path, sizeof(path), "%s/%s", root, name);
-	return lstat(path, &status) == 0;
-}
-
-static int
-remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	return walk->level == 0 ? 0 : remove(path);
-}
+#include "store/maildir_world.h"
 
 static void
 directory_make(const char *name)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/%s", root, name);
+	snprintf(path, sizeof(path), "%s/%s", world_root, name);
 	assert_int_equal(mkdir(path, 0700), 0);
-}
-
-static int
-setup(void **state)
-{
-	(void)state;
-	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-	directory_make("new");
-	directory_make("cur");
-	directory_make("tmp");
-	return 0;
-}
-
-static struct store *
-open_store(void)
-{
-	struct store *store = NULL;
-	struct error error = { .kind = ERROR_NONE };
-
-	if (store_open(&store, place, &error) != 0)
-		fail_msg("%s", error.text);
-	return store;
 }
 
 static void
@@ -131,25 +64,25 @@ test_listing(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("cur/20.b.mx:2,S", "b\n");
-	file_put("new/20.a.mx", "a");
-	file_put("new/3.old.mx", "x\r\ny\n");
-	file_put("cur/100.new.mx,S=2,W=77:2,", "z\n");
-	file_put("cur/name with space:2,", "s\n");
-	file_put("tmp/1.unfinished", "no\n");
-	file_put("cur/.hidden", "no\n");
-	file_put("dovecot.index", "no\n");
+	world_put("cur/20.b.mx:2,S", "b\n");
+	world_put("new/20.a.mx", "a");
+	world_put("new/3.old.mx", "x\r\ny\n");
+	world_put("cur/100.new.mx,S=2,W=77:2,", "z\n");
+	world_put("cur/name with space:2,", "s\n");
+	world_put("tmp/1.unfinished", "no\n");
+	world_put("cur/.hidden", "no\n");
+	world_put("dovecot.index", "no\n");
 	directory_make("cur/10.directory");
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store->count, 5);
 	assert_message(store, 1, "3.old.mx", 6, "x\r\ny\n");
 	assert_message(store, 2, "20.a.mx", 3, "a");
 	assert_message(store, 3, "20.b.mx", 3, "b\n");
 	assert_message(store, 4, "100.new.mx", 77, "z\n");
 	store_close(store);
-	assert_true(file_exists("cur/20.b.mx:2,S"));
-	assert_true(file_exists("new/20.a.mx"));
-	assert_true(file_exists("tmp/1.unfinished"));
+	assert_true(world_has("cur/20.b.mx:2,S"));
+	assert_true(world_has("new/20.a.mx"));
+	assert_true(world_has("tmp/1.unfinished"));
 }
 
 static void
@@ -159,11 +92,11 @@ test_symlinks_are_left_alone(void **state)
 	char path[256];
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/new/1.link", root);
+	snprintf(path, sizeof(path), "%s/new/1.link", world_root);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
-	snprintf(path, sizeof(path), "%s/new/2.fifo", root);
+	snprintf(path, sizeof(path), "%s/new/2.fifo", world_root);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store->count, 0);
 	store_close(store);
 }
@@ -175,12 +108,12 @@ test_uidl_outlives_flags_and_sizes(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/7.M1P1.mx", "a\n");
-	store = open_store();
+	world_put("new/7.M1P1.mx", "a\n");
+	store = world_open();
 	uidl_copy(store, 0, first);
 	store_close(store);
-	file_move("new/7.M1P1.mx", "cur/7.M1P1.mx,S=2,W=3:2,RS");
-	store = open_store();
+	world_move("new/7.M1P1.mx", "cur/7.M1P1.mx,S=2,W=3:2,RS");
+	store = world_open();
 	uidl_copy(store, 0, second);
 	assert_string_equal(second, first);
 	store_close(store);
@@ -193,11 +126,11 @@ test_equal_unique_parts_get_different_uidls(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("cur/7.M1P1.mx,S=1:2,", "a\n");
-	file_put("cur/7.M1P1.mx,S=2:2,", "b\n");
-	file_put("cur/7.M1P1.mx+x:2,", "c\n");
-	file_put("new/7.M1P1.mx,S=1", "d\n");
-	store = open_store();
+	world_put("cur/7.M1P1.mx,S=1:2,", "a\n");
+	world_put("cur/7.M1P1.mx,S=2:2,", "b\n");
+	world_put("cur/7.M1P1.mx+x:2,", "c\n");
+	world_put("new/7.M1P1.mx,S=1", "d\n");
+	store = world_open();
 	assert_int_equal(store->count, 4);
 	for (size_t i = 0; i < 4; i++) {
 		uidl_copy(store, i, uidls[i]);
@@ -214,11 +147,11 @@ test_same_file_in_new_and_cur_is_one_message(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/7.M1P1.mx", "a\n");
-	snprintf(from, sizeof(from), "%s/new/7.M1P1.mx", root);
-	snprintf(to, sizeof(to), "%s/cur/7.M1P1.mx:2,S", root);
+	world_put("new/7.M1P1.mx", "a\n");
+	snprintf(from, sizeof(from), "%s/new/7.M1P1.mx", world_root);
+	snprintf(to, sizeof(to), "%s/cur/7.M1P1.mx:2,S", world_root);
 	assert_int_equal(link(from, to), 0);
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store->count, 1);
 	store_close(store);
 }
@@ -233,19 +166,19 @@ test_a_namesake_is_another_message(void **state)
 	struct error error;
 
 	(void)state;
-	file_put("new/7.M1P1.mx", "first\n");
-	file_put("cur/7.M1P1.mx:2,S", "second\n");
-	store = open_store();
+	world_put("new/7.M1P1.mx", "first\n");
+	world_put("cur/7.M1P1.mx:2,S", "second\n");
+	store = world_open();
 	assert_int_equal(store->count, 2);
 	uidl_copy(store, 1, before);
-	snprintf(path, sizeof(path), "%s/new/7.M1P1.mx", root);
+	snprintf(path, sizeof(path), "%s/new/7.M1P1.mx", world_root);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(store_read(store, 0, 0, buffer, sizeof(buffer), &error), -1);
 	assert_int_equal(error.kind, ERROR_GONE);
 	assert_int_equal(store_remove(store, marked, &error), 0);
-	assert_true(file_exists("cur/7.M1P1.mx:2,S"));
+	assert_true(world_has("cur/7.M1P1.mx:2,S"));
 	store_close(store);
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store->count, 1);
 	uidl_copy(store, 0, after);
 	assert_string_equal(before, after);
@@ -262,16 +195,16 @@ test_a_message_with_two_names_is_removed_whole(void **state)
 	char from[256], to[256];
 
 	(void)state;
-	file_put("new/7.M1P1.mx", "a\n");
-	snprintf(from, sizeof(from), "%s/new/7.M1P1.mx", root);
-	snprintf(to, sizeof(to), "%s/cur/7.M1P1.mx:2,S", root);
+	world_put("new/7.M1P1.mx", "a\n");
+	snprintf(from, sizeof(from), "%s/new/7.M1P1.mx", world_root);
+	snprintf(to, sizeof(to), "%s/cur/7.M1P1.mx:2,S", world_root);
 	assert_int_equal(link(from, to), 0);
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store->count, 1);
 	assert_int_equal(store_remove(store, marked, &error), 0);
 	store_close(store);
-	assert_false(file_exists("new/7.M1P1.mx"));
-	assert_false(file_exists("cur/7.M1P1.mx:2,S"));
+	assert_false(world_has("new/7.M1P1.mx"));
+	assert_false(world_has("cur/7.M1P1.mx:2,S"));
 }
 
 static void
@@ -282,19 +215,19 @@ test_messages_that_move_are_found_again(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/1.a", "a\n");
-	file_put("cur/2.b:2,", "b\n");
-	file_put("new/3.c", "c\n");
-	store = open_store();
-	file_move("new/1.a", "cur/1.a:2,S");
+	world_put("new/1.a", "a\n");
+	world_put("cur/2.b:2,", "b\n");
+	world_put("new/3.c", "c\n");
+	store = world_open();
+	world_move("new/1.a", "cur/1.a:2,S");
 	assert_message(store, 0, "1.a", 3, "a\n");
-	file_move("cur/1.a:2,S", "cur/1.a:2,RS");
+	world_move("cur/1.a:2,S", "cur/1.a:2,RS");
 	assert_message(store, 0, "1.a", 3, "a\n");
-	file_move("cur/2.b:2,", "cur/2.b:2,FS");
+	world_move("cur/2.b:2,", "cur/2.b:2,FS");
 	assert_int_equal(store_remove(store, marked, &error), 0);
-	assert_false(file_exists("cur/2.b:2,FS"));
-	assert_true(file_exists("cur/1.a:2,RS"));
-	assert_true(file_exists("new/3.c"));
+	assert_false(world_has("cur/2.b:2,FS"));
+	assert_true(world_has("cur/1.a:2,RS"));
+	assert_true(world_has("new/3.c"));
 	store_close(store);
 }
 
@@ -307,16 +240,16 @@ test_a_message_that_vanished_is_gone(void **state)
 	char buffer[10], path[256];
 
 	(void)state;
-	file_put("new/1.a", "a\n");
-	file_put("new/2.b", "b\n");
-	store = open_store();
-	snprintf(path, sizeof(path), "%s/new/1.a", root);
+	world_put("new/1.a", "a\n");
+	world_put("new/2.b", "b\n");
+	store = world_open();
+	snprintf(path, sizeof(path), "%s/new/1.a", world_root);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(store_read(store, 0, 0, buffer, sizeof(buffer), &error), -1);
 	assert_int_equal(error.kind, ERROR_GONE);
 	assert_message(store, 1, "2.b", 3, "b\n");
 	assert_int_equal(store_remove(store, marked, &error), 0);
-	assert_true(file_exists("new/2.b"));
+	assert_true(world_has("new/2.b"));
 	store_close(store);
 }
 
@@ -328,13 +261,13 @@ test_mail_that_arrives_waits(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/5.a", "a\n");
-	store = open_store();
-	file_put("new/1.b", "b\n");
+	world_put("new/5.a", "a\n");
+	store = world_open();
+	world_put("new/1.b", "b\n");
 	assert_message(store, 0, "5.a", 3, "a\n");
 	assert_int_equal(store_remove(store, marked, &error), 0);
 	store_close(store);
-	store = open_store();
+	store = world_open();
 	assert_int_equal(store->count, 1);
 	assert_message(store, 0, "1.b", 3, "b\n");
 	store_close(store);
@@ -366,10 +299,10 @@ test_reading_ahead(void **state)
 
 		snprintf(name, sizeof(name), "new/%d.a", i + 1);
 		snprintf(text, sizeof(text), i < 3 ? "%d\n" : "%d\r\n", i);
-		file_put(name, text);
+		world_put(name, text);
 	}
-	store = open_store();
-	file_move("new/5.a", "cur/5.a:2,S");
+	store = world_open();
+	world_move("new/5.a", "cur/5.a:2,S");
 	open_descriptors = count_descriptors();
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		store_ahead(store, order[i]);	/* more than are kept */
@@ -409,9 +342,9 @@ test_reading_ahead_what_has_vanished(void **state)
 	char buffer[10], path[256];
 
 	(void)state;
-	file_put("new/1.a", "a\n");
-	store = open_store();
-	snprintf(path, sizeof(path), "%s/new/1.a", root);
+	world_put("new/1.a", "a\n");
+	store = world_open();
+	snprintf(path, sizeof(path), "%s/new/1.a", world_root);
 	assert_int_equal(unlink(path), 0);
 	store_ahead(store, 0);
 	assert_int_equal(store_read(store, 0, 0, buffer, sizeof(buffer), &error), -1);
@@ -422,21 +355,21 @@ test_reading_ahead_what_has_vanished(void **state)
 static void
 test_the_lock_excludes_this_and_other_processes(void **state)
 {
-	struct store *store = open_store(), *second = NULL;
+	struct store *store = world_open(), *second = NULL;
 	struct error error;
 	int status;
 	pid_t child;
 
 	(void)state;
-	assert_int_equal(store_open(&second, place, &error), -1);
+	assert_int_equal(store_open(&second, world_place, &error), -1);
 	assert_int_equal(error.kind, ERROR_BUSY);
 	child = fork();
 	if (child == 0)
-		_exit(store_open(&second, place, &error) == -1 && error.kind == ERROR_BUSY ? 0 : 1);
+		_exit(store_open(&second, world_place, &error) == -1 && error.kind == ERROR_BUSY ? 0 : 1);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	store_close(store);
-	store = open_store();
+	store = world_open();
 	store_close(store);
 }
 
@@ -452,14 +385,14 @@ test_the_kernel_frees_a_dead_holders_lock(void **state)
 	assert_int_equal(pipe(ready), 0);
 	child = fork();
 	if (child == 0) {
-		open_store();
+		world_open();
 		(void)!write(ready[1], "x", 1);
 		pause();
 	}
 	assert_int_equal(read(ready[0], &octet, 1), 1);
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	store = open_store();
+	store = world_open();
 	store_close(store);
 	close(ready[0]);
 	close(ready[1]);
@@ -503,15 +436,15 @@ test_a_removal_that_fails_is_told(void **state)
 	char path[256];
 
 	(void)state;
-	file_put("new/1.a", "a\n");
-	file_put("cur/2.b:2,", "b\n");
-	store = open_store();
+	world_put("new/1.a", "a\n");
+	world_put("cur/2.b:2,", "b\n");
+	store = world_open();
 	/* A directory where the file was: unlink() fails with EISDIR, for root too. */
-	snprintf(path, sizeof(path), "%s/new/1.a", root);
+	snprintf(path, sizeof(path), "%s/new/1.a", world_root);
 	assert_int_equal(unlink(path), 0);
 	directory_make("new/1.a");
 	assert_int_equal(store_remove(store, marked, &error), -1);
-	assert_false(file_exists("cur/2.b:2,"));
+	assert_false(world_has("cur/2.b:2,"));
 	store_close(store);
 }
 
@@ -522,10 +455,10 @@ test_a_missing_new_or_cur_is_empty(void **state)
 	char path[256];
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/new", root);
+	snprintf(path, sizeof(path), "%s/new", world_root);
 	assert_int_equal(rmdir(path), 0);
-	file_put("cur/2.b:2,", "b\n");
-	store = open_store();
+	world_put("cur/2.b:2,", "b\n");
+	store = world_open();
 	assert_int_equal(store->count, 1);
 	store_close(store);
 }
@@ -543,10 +476,10 @@ test_renames_during_the_scan(void **state)
 		char name[64];
 
 		snprintf(name, sizeof(name), "cur/%d.m,W=5:2,", 100 + i);
-		file_put(name, "x\n");
+		world_put(name, "x\n");
 	}
-	snprintf(a, sizeof(a), "%s/cur/150.m,W=5:2,", root);
-	snprintf(b, sizeof(b), "%s/cur/150.m,W=5:2,S", root);
+	snprintf(a, sizeof(a), "%s/cur/150.m,W=5:2,", world_root);
+	snprintf(b, sizeof(b), "%s/cur/150.m,W=5:2,S", world_root);
 	child = fork();
 	if (child == 0) {
 		for (;;)
@@ -554,7 +487,7 @@ test_renames_during_the_scan(void **state)
 				_exit(1);
 	}
 	for (int i = 0; i < 300; i++) {
-		struct store *store = open_store();
+		struct store *store = world_open();
 
 		assert_int_equal(store->count, 200);
 		store_close(store);
@@ -567,32 +500,28 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_listing, setup),
-		cmocka_unit_test_setup(test_symlinks_are_left_alone, setup),
-		cmocka_unit_test_setup(test_uidl_outlives_flags_and_sizes, setup),
-		cmocka_unit_test_setup(test_equal_unique_parts_get_different_uidls, setup),
-		cmocka_unit_test_setup(test_same_file_in_new_and_cur_is_one_message, setup),
-		cmocka_unit_test_setup(test_a_namesake_is_another_message, setup),
-		cmocka_unit_test_setup(test_a_message_with_two_names_is_removed_whole, setup),
-		cmocka_unit_test_setup(test_messages_that_move_are_found_again, setup),
-		cmocka_unit_test_setup(test_a_message_that_vanished_is_gone, setup),
-		cmocka_unit_test_setup(test_mail_that_arrives_waits, setup),
-		cmocka_unit_test_setup(test_reading_ahead, setup),
-		cmocka_unit_test_setup(test_reading_ahead_what_has_vanished, setup),
-		cmocka_unit_test_setup(test_the_lock_excludes_this_and_other_processes, setup),
-		cmocka_unit_test_setup(test_the_kernel_frees_a_dead_holders_lock, setup),
-		cmocka_unit_test_setup(test_places_that_cannot_be_opened, setup),
-		cmocka_unit_test_setup(test_a_removal_that_fails_is_told, setup),
-		cmocka_unit_test_setup(test_a_missing_new_or_cur_is_empty, setup),
-		cmocka_unit_test_setup(test_renames_during_the_scan, setup),
+		cmocka_unit_test_setup(test_listing, world_begin),
+		cmocka_unit_test_setup(test_symlinks_are_left_alone, world_begin),
+		cmocka_unit_test_setup(test_uidl_outlives_flags_and_sizes, world_begin),
+		cmocka_unit_test_setup(test_equal_unique_parts_get_different_uidls, world_begin),
+		cmocka_unit_test_setup(test_same_file_in_new_and_cur_is_one_message, world_begin),
+		cmocka_unit_test_setup(test_a_namesake_is_another_message, world_begin),
+		cmocka_unit_test_setup(test_a_message_with_two_names_is_removed_whole, world_begin),
+		cmocka_unit_test_setup(test_messages_that_move_are_found_again, world_begin),
+		cmocka_unit_test_setup(test_a_message_that_vanished_is_gone, world_begin),
+		cmocka_unit_test_setup(test_mail_that_arrives_waits, world_begin),
+		cmocka_unit_test_setup(test_reading_ahead, world_begin),
+		cmocka_unit_test_setup(test_reading_ahead_what_has_vanished, world_begin),
+		cmocka_unit_test_setup(test_the_lock_excludes_this_and_other_processes, world_begin),
+		cmocka_unit_test_setup(test_the_kernel_frees_a_dead_holders_lock, world_begin),
+		cmocka_unit_test_setup(test_places_that_cannot_be_opened, world_begin),
+		cmocka_unit_test_setup(test_a_removal_that_fails_is_told, world_begin),
+		cmocka_unit_test_setup(test_a_missing_new_or_cur_is_empty, world_begin),
+		cmocka_unit_test_setup(test_renames_during_the_scan, world_begin),
 	};
 	int result;
 
-	if (mkdtemp(root) == NULL)
-		return 1;
-	snprintf(place, sizeof(place), "maildir:%s", root);
 	result = cmocka_run_group_tests(tests, NULL, NULL);
-	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-	rmdir(root);
+	world_end();
 	return result;
 }

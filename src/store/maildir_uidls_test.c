@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,28 +19,12 @@
 #include "store/maildir_import.h"
 #include "store/maildir_name.h"
 #include "store/maildir_uidls.h"
-#include "store/store.h"
-
-static char root[] = "/tmp/restante-uidls-XXXXXX";
-static char place[64];
+#include "store/maildir_world.h"
 
 static void
 path_make(char path[512], const char *name)
 {
-	snprintf(path, 512, "%s/%s", root, name);
-}
-
-static void
-file_put(const char *name, const char *text)
-{
-	char path[512];
-	FILE *file;
-
-	path_make(path, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	snprintf(path, 512, "%s/%s", world_root, name);
 }
 
 static size_t
@@ -61,55 +44,12 @@ file_get(const char *name, char *text, size_t size)
 }
 
 static void
-file_move(const char *from, const char *to)
-{
-	char old_path[512], new_path[512];
-
-	path_make(old_path, from);
-	path_make(new_path, to);
-	assert_int_equal(rename(old_path, new_path), 0);
-}
-
-static void
 file_remove(const char *name)
 {
 	char path[512];
 
 	path_make(path, name);
 	assert_int_equal(unlink(path), 0);
-}
-
-static bool
-file_exists(const char *name)
-{
-	char path[512];
-	struct stat status;
-
-	path_make(path, name);
-	return lstat(path, &status) == 0;
-}
-
-static int
-remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	return walk->level == 0 ? 0 : remove(path);
-}
-
-static int
-setup(void **state)
-{
-	static const char *const names[] = { "new", "cur", "tmp" };
-	char path[512];
-
-	(void)state;
-	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-	for (size_t i = 0; i < 3; i++) {
-		path_make(path, names[i]);
-		assert_int_equal(mkdir(path, 0700), 0);
-	}
-	return 0;
 }
 
 /* All UIDLs in order, a blank behind each. */
@@ -122,7 +62,7 @@ uidls(void)
 	size_t used = 0;
 
 	text[0] = '\0';
-	if (store_open(&store, place, &error) != 0)
+	if (store_open(&store, world_place, &error) != 0)
 		fail_msg("%s", error.text);
 	for (size_t i = 0; i < store->count; i++) {
 		struct message message;
@@ -141,7 +81,7 @@ import(const char *list, bool dry_run, struct import_counts *counts, struct erro
 	struct import_source source = { .kind = foreign_kind_find("list"), .text = list,
 		.size = strlen(list), .format = "%u", .dry_run = dry_run };
 
-	return maildir_import(root, &source, counts, error);
+	return maildir_import(world_root, &source, counts, error);
 }
 
 static void
@@ -164,21 +104,21 @@ static void
 test_they_hold_still(void **state)
 {
 	(void)state;
-	file_put("cur/10.a:2,", "a\n");
-	file_put("new/20.b", "b\n");
-	file_put("cur/30.c,S=2:2,S", "c\n");
+	world_put("cur/10.a:2,", "a\n");
+	world_put("new/20.b", "b\n");
+	world_put("cur/30.c,S=2:2,S", "c\n");
 	assert_string_equal(uidls(), "10.a 20.b 30.c ");
 	assert_import("10.a one\n20.b two\n30.c,S=2 three\n99.gone four\n",
 	    &(struct import_counts){ .messages = 3, .taken = 3 });
-	assert_false(file_exists("restante-index"));
+	assert_false(world_has("restante-index"));
 	assert_string_equal(uidls(), "one two three ");
-	assert_true(file_exists("restante-index"));
+	assert_true(world_has("restante-index"));
 	assert_string_equal(uidls(), "one two three ");
 	/* Flags, moves, sizes that come and go, new mail, mail that goes. */
-	file_move("cur/10.a:2,", "cur/10.a:2,RS");
-	file_move("new/20.b", "cur/20.b,S=2,W=3:2,");
-	file_move("cur/30.c,S=2:2,S", "cur/30.c:2,S");
-	file_put("new/15.d", "d\n");
+	world_move("cur/10.a:2,", "cur/10.a:2,RS");
+	world_move("new/20.b", "cur/20.b,S=2,W=3:2,");
+	world_move("cur/30.c,S=2:2,S", "cur/30.c:2,S");
+	world_put("new/15.d", "d\n");
 	assert_string_equal(uidls(), "one 15.d two three ");
 	file_remove("cur/10.a:2,RS");
 	assert_string_equal(uidls(), "15.d two three ");
@@ -193,14 +133,14 @@ test_a_dry_run_changes_nothing(void **state)
 	struct error error;
 
 	(void)state;
-	file_put("cur/10.a:2,", "a\n");
-	file_put("cur/20.b:2,", "b\n");
+	world_put("cur/10.a:2,", "a\n");
+	world_put("cur/20.b:2,", "b\n");
 	assert_string_equal(uidls(), "10.a 20.b ");
 	assert_int_equal(import("10.a one\n", true, &counts, &error), 0);
 	assert_int_equal(counts.taken, 1);
 	assert_int_equal(counts.without, 1);
-	assert_false(file_exists("restante-uidls"));
-	assert_true(file_exists("restante-index"));
+	assert_false(world_has("restante-uidls"));
+	assert_true(world_has("restante-index"));
 	assert_string_equal(uidls(), "10.a 20.b ");
 }
 
@@ -208,10 +148,10 @@ static void
 test_a_second_import(void **state)
 {
 	(void)state;
-	file_put("cur/10.a:2,", "a\n");
-	file_put("cur/20.b:2,", "b\n");
-	file_put("cur/30.c:2,", "c\n");
-	file_put("cur/40.d:2,", "d\n");
+	world_put("cur/10.a:2,", "a\n");
+	world_put("cur/20.b:2,", "b\n");
+	world_put("cur/30.c:2,", "c\n");
+	world_put("cur/40.d:2,", "d\n");
 	assert_import("10.a one\n20.b two\n30.c three\n",
 	    &(struct import_counts){ .messages = 4, .taken = 3, .without = 1 });
 	assert_string_equal(uidls(), "one two three 40.d ");
@@ -232,12 +172,12 @@ test_nobody_else_gets_one(void **state)
 
 	(void)state;
 	maildir_name_digest("20.b", 4, 0, digest);
-	file_put("cur/10.a:2,", "a\n");
-	file_put("cur/20.b:2,", "b\n");
+	world_put("cur/10.a:2,", "a\n");
+	world_put("cur/20.b:2,", "b\n");
 	assert_import("10.a 20.b\n", &(struct import_counts){ .messages = 2, .taken = 1, .without = 1 });
 	snprintf(wanted, sizeof(wanted), "20.b %s ", digest);
 	assert_string_equal(uidls(), wanted);
-	file_put("new/30.c", "c\n");
+	world_put("new/30.c", "c\n");
 	snprintf(wanted, sizeof(wanted), "20.b %s 30.c ", digest);
 	assert_string_equal(uidls(), wanted);
 	/* The one that had it has gone; it is remembered for as long as somebody could inherit it. */
@@ -248,10 +188,10 @@ test_nobody_else_gets_one(void **state)
 	snprintf(wanted, sizeof(wanted), "%s three ", digest);
 	assert_string_equal(uidls(), wanted);
 	/* Not even the digest can be had twice. */
-	setup(NULL);
-	file_put("cur/10.a:2,", "a\n");
-	file_put("cur/15.z:2,", "z\n");
-	file_put("cur/20.b:2,", "b\n");
+	world_begin(NULL);
+	world_put("cur/10.a:2,", "a\n");
+	world_put("cur/15.z:2,", "z\n");
+	world_put("cur/20.b:2,", "b\n");
 	snprintf(list, sizeof(list), "10.a %s\n15.z 20.b\n", digest);
 	assert_import(list, &(struct import_counts){ .messages = 3, .taken = 2, .without = 1 });
 	snprintf(wanted, sizeof(wanted), "%s 20.b ", digest);
@@ -267,9 +207,9 @@ test_doubled_names(void **state)
 	const char *all;
 
 	(void)state;
-	file_put("cur/10.a:2,", "a\n");
+	world_put("cur/10.a:2,", "a\n");
 	assert_import("10.a one\n", &(struct import_counts){ .messages = 1, .taken = 1 });
-	file_put("new/10.a", "another\n");
+	world_put("new/10.a", "another\n");
 	all = uidls();
 	assert_null(strstr(all, "one"));
 	assert_int_equal(strlen(all), 2 * 65);
@@ -277,10 +217,10 @@ test_doubled_names(void **state)
 	file_remove("new/10.a");
 	assert_int_equal(strlen(uidls()), 65);
 	/* With another size it is another file: the name as it stands in the list goes first. */
-	setup(NULL);
-	file_put("cur/10.a:2,", "a\n");
+	world_begin(NULL);
+	world_put("cur/10.a:2,", "a\n");
 	assert_import("10.a one\n", &(struct import_counts){ .messages = 1, .taken = 1 });
-	file_put("new/10.a,S=8", "another\n");
+	world_put("new/10.a,S=8", "another\n");
 	all = uidls();
 	assert_memory_equal(all, "one ", 4);
 	assert_int_equal(strlen(all), 4 + 65);
@@ -295,15 +235,15 @@ test_twins_hold_still(void **state)
 	(void)state;
 	snprintf(name, sizeof(name), "10.%080d", 0);
 	snprintf(path, sizeof(path), "cur/%s:2,S", name);
-	file_put(path, "a\n");
+	world_put(path, "a\n");
 	assert_int_equal(strlen(uidls()), 65);
 	snprintf(path, sizeof(path), "new/%s", name);
-	file_put(path, "another\n");
+	world_put(path, "another\n");
 	snprintf(all, sizeof(all), "%s", uidls());
 	assert_int_equal(strlen(all), 2 * 65);
 	/* Once more, and with the directories read again. */
 	assert_string_equal(uidls(), all);
-	file_put("new/20.b", "b\n");
+	world_put("new/20.b", "b\n");
 	strcat(all, "20.b ");
 	assert_string_equal(uidls(), all);
 }
@@ -326,14 +266,14 @@ test_a_twin_inherits_nothing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(twins) / sizeof(twins[0]); i++) {
-		setup(NULL);
+		world_begin(NULL);
 		snprintf(first, sizeof(first), "cur/%s:2,S", twins[i][0]);
 		snprintf(second, sizeof(second), "new/%s", twins[i][1]);
 		snprintf(list, sizeof(list), "%s one\n", twins[i][0]);
-		file_put(first, "a\n");
+		world_put(first, "a\n");
 		assert_import(list, &(struct import_counts){ .messages = 1, .taken = 1 });
 		assert_string_equal(uidls(), "one ");
-		file_put(second, "another\n");
+		world_put(second, "another\n");
 		all = uidls();
 		assert_int_equal(strlen(all), 4 + 65);
 		assert_non_null(strstr(all, "one "));
@@ -341,7 +281,7 @@ test_a_twin_inherits_nothing(void **state)
 		file_remove(first);
 		for (int sessions = 0; sessions < 3; sessions++)
 			assert_string_equal(uidls(), wanted);
-		file_put("new/20.b", "b\n");
+		world_put("new/20.b", "b\n");
 		strcat(wanted, "20.b ");
 		assert_string_equal(uidls(), wanted);
 	}
@@ -356,14 +296,14 @@ test_twins_before_the_import(void **state)
 	struct error error;
 
 	(void)state;
-	file_put("cur/10.a,S=2:2,", "a\n");
-	file_put("cur/10.a,S=8:2,", "another\n");
+	world_put("cur/10.a,S=2:2,", "a\n");
+	world_put("cur/10.a,S=8:2,", "another\n");
 	usleep(150000);	/* so that an index of it will be believed */
-	assert_int_equal(store_open(&store, place, &error), 0);
+	assert_int_equal(store_open(&store, world_place, &error), 0);
 	store_release(store);
 	assert_int_equal(import("10.a,S=2 one\n10.a,S=8 two\n", false, &counts, &error), 0);
 	store_close(store);
-	assert_true(file_exists("restante-index"));
+	assert_true(world_has("restante-index"));
 	assert_string_equal(uidls(), "one two ");
 }
 
@@ -373,7 +313,7 @@ assert_refused(const char *what)
 	struct store *store = NULL;
 	struct error error;
 
-	if (store_open(&store, place, &error) == 0)
+	if (store_open(&store, world_place, &error) == 0)
 		fail_msg("%s: it was opened", what);
 	assert_int_equal(error.kind, ERROR_TEMPORARY);
 	assert_non_null(strstr(error.text, "restante-uidls"));
@@ -390,8 +330,8 @@ test_damage(void **state)
 	size_t size;
 
 	(void)state;
-	file_put("cur/10.a:2,", "a\n");
-	file_put("cur/20.b:2,", "b\n");
+	world_put("cur/10.a:2,", "a\n");
+	world_put("cur/20.b:2,", "b\n");
 	assert_import("10.a one\n20.b two\n", &(struct import_counts){ .messages = 2, .taken = 2 });
 	size = file_get("restante-uidls", text, sizeof(text));
 	assert_true(size > 40);
@@ -408,13 +348,13 @@ test_damage(void **state)
 	assert_string_equal(uidls(), "one two ");
 	/* With the index it goes unnoticed for as long as nothing changes. */
 	text[20] ^= 1;
-	file_put("restante-uidls", text);
-	file_put("new/30.c", "c\n");
+	world_put("restante-uidls", text);
+	world_put("new/30.c", "c\n");
 	assert_refused("a changed octet");
 	assert_int_equal(import("10.a one\n", false, &counts, &error), -1);
-	file_put("restante-uidls", "");
+	world_put("restante-uidls", "");
 	assert_refused("an empty file");
-	file_put("restante-uidls", "restante-uidls 2\nend 0 0\n");
+	world_put("restante-uidls", "restante-uidls 2\nend 0 0\n");
 	assert_refused("a version to come");
 	assert_int_equal(import("10.a one\n", false, &counts, &error), -1);
 	file_remove("restante-uidls");
@@ -450,18 +390,18 @@ test_refusals(void **state)
 	int lock;
 
 	(void)state;
-	file_put("cur/10.a:2,", "a\n");
-	file_put("cur/20.b:2,", "b\n");
+	world_put("cur/10.a:2,", "a\n");
+	world_put("cur/20.b:2,", "b\n");
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		assert_int_equal(import(lists[i].list, false, &counts, &error), -1);
 		assert_int_equal(error.kind, lists[i].kind);
 		if (strstr(error.text, lists[i].says) == NULL)
 			fail_msg("%s", error.text);
-		assert_false(file_exists("restante-uidls"));
+		assert_false(world_has("restante-uidls"));
 	}
 	/* What is wrong with messages that are gone does not matter. */
 	assert_int_equal(import("10.a one\n30.c one\n31.d \x01\n", true, &counts, &error), 0);
-	lock = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	lock = open(world_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(flock(lock, LOCK_EX), 0);
 	assert_int_equal(import("10.a one\n", false, &counts, &error), -1);
 	assert_int_equal(error.kind, ERROR_BUSY);
@@ -469,8 +409,8 @@ test_refusals(void **state)
 	assert_int_equal(maildir_import("/nonexistent/x", &(struct import_source){ .format = "" }, &counts,
 	                     &error), -1);
 	assert_int_equal(error.kind, ERROR_GONE);
-	snprintf(path, sizeof(path), "%s/link", root);
-	assert_int_equal(symlink(root, path), 0);
+	snprintf(path, sizeof(path), "%s/link", world_root);
+	assert_int_equal(symlink(world_root, path), 0);
 	assert_int_equal(maildir_import(path, &(struct import_source){ .format = "" }, &counts, &error), -1);
 	assert_non_null(strstr(error.text, "symbolic link"));
 }
@@ -485,27 +425,27 @@ test_lists_in_the_maildir(void **state)
 	char path[512];
 
 	(void)state;
-	file_put("cur/10.a:2,", "a\n");
-	assert_int_equal(maildir_import(root, &source, &counts, &error), -1);
+	world_put("cur/10.a:2,", "a\n");
+	assert_int_equal(maildir_import(world_root, &source, &counts, &error), -1);
 	assert_non_null(strstr(error.text, "no list"));
-	file_put("dovecot-uidlist", "3 V77 N9\n5 :10.a:2,\n");
-	assert_int_equal(maildir_import(root, &source, &counts, &error), 0);
+	world_put("dovecot-uidlist", "3 V77 N9\n5 :10.a:2,\n");
+	assert_int_equal(maildir_import(world_root, &source, &counts, &error), 0);
 	assert_string_equal(counts.kind->word, "dovecot");
 	assert_string_equal(uidls(), "77-5 ");
-	file_put("courierpop3dsizelist", "/3 5 6\n10.a 3 4:6:0\n");
-	assert_int_equal(maildir_import(root, &source, &counts, &error), -1);
+	world_put("courierpop3dsizelist", "/3 5 6\n10.a 3 4:6:0\n");
+	assert_int_equal(maildir_import(world_root, &source, &counts, &error), -1);
 	assert_non_null(strstr(error.text, "both dovecot-uidlist and courierpop3dsizelist"));
 	source.kind = foreign_kind_find("courier");
-	assert_int_equal(maildir_import(root, &source, &counts, &error), 0);
+	assert_int_equal(maildir_import(world_root, &source, &counts, &error), 0);
 	assert_int_equal(counts.changed, 1);
 	assert_string_equal(uidls(), "UID4-6 ");
-	file_move("courierpop3dsizelist", "elsewhere");
+	world_move("courierpop3dsizelist", "elsewhere");
 	path_make(path, "courierpop3dsizelist");
 	assert_int_equal(symlink("elsewhere", path), 0);
-	assert_int_equal(maildir_import(root, &source, &counts, &error), -1);
-	file_put("dovecot-uidlist", "3 V77\n");
+	assert_int_equal(maildir_import(world_root, &source, &counts, &error), -1);
+	world_put("dovecot-uidlist", "3 V77\n");
 	source.kind = foreign_kind_find("dovecot");
-	assert_int_equal(maildir_import(root, &source, &counts, &error), -1);
+	assert_int_equal(maildir_import(world_root, &source, &counts, &error), -1);
 	assert_non_null(strstr(error.text, "dovecot-uidlist: line 1: "));
 	assert_string_equal(uidls(), "UID4-6 ");
 }
@@ -521,11 +461,11 @@ test_directories_that_are_links(void **state)
 		struct error error;
 		char path[512], text[128];
 
-		setup(state);
-		file_put("cur/10.a:2,", "a\n");
-		file_put("new/20.b", "b\n");
+		world_begin(state);
+		world_put("cur/10.a:2,", "a\n");
+		world_put("new/20.b", "b\n");
 		assert_string_equal(uidls(), "10.a 20.b ");
-		file_move(names[i], "elsewhere");
+		world_move(names[i], "elsewhere");
 		path_make(path, names[i]);
 		assert_int_equal(symlink("elsewhere", path), 0);
 		snprintf(text, sizeof(text), "%s is no directory; a symbolic link is not followed", names[i]);
@@ -533,8 +473,8 @@ test_directories_that_are_links(void **state)
 		assert_int_equal(error.kind, ERROR_PERMANENT);
 		assert_string_equal(error.text, text);
 		assert_false(counts.written);
-		assert_false(file_exists("restante-uidls"));
-		assert_true(file_exists("restante-index"));
+		assert_false(world_has("restante-uidls"));
+		assert_true(world_has("restante-index"));
 		/* A session follows it. */
 		assert_string_equal(uidls(), "10.a 20.b ");
 	}
@@ -549,13 +489,13 @@ test_an_index_that_comes_late(void **state)
 	struct error error;
 
 	(void)state;
-	file_put("cur/10.a:2,", "a\n");
+	world_put("cur/10.a:2,", "a\n");
 	usleep(150000);	/* so that an index of it will be believed */
-	assert_int_equal(store_open(&store, place, &error), 0);
+	assert_int_equal(store_open(&store, world_place, &error), 0);
 	store_release(store);
 	assert_int_equal(import("10.a one\n", false, &counts, &error), 0);
 	store_close(store);
-	assert_true(file_exists("restante-index"));
+	assert_true(world_has("restante-index"));
 	assert_string_equal(uidls(), "one ");
 }
 
@@ -563,27 +503,23 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_they_hold_still, setup),
-		cmocka_unit_test_setup(test_a_dry_run_changes_nothing, setup),
-		cmocka_unit_test_setup(test_a_second_import, setup),
-		cmocka_unit_test_setup(test_nobody_else_gets_one, setup),
-		cmocka_unit_test_setup(test_doubled_names, setup),
-		cmocka_unit_test_setup(test_twins_hold_still, setup),
-		cmocka_unit_test_setup(test_a_twin_inherits_nothing, setup),
-		cmocka_unit_test_setup(test_twins_before_the_import, setup),
-		cmocka_unit_test_setup(test_damage, setup),
-		cmocka_unit_test_setup(test_refusals, setup),
-		cmocka_unit_test_setup(test_lists_in_the_maildir, setup),
-		cmocka_unit_test_setup(test_directories_that_are_links, setup),
-		cmocka_unit_test_setup(test_an_index_that_comes_late, setup),
+		cmocka_unit_test_setup(test_they_hold_still, world_begin),
+		cmocka_unit_test_setup(test_a_dry_run_changes_nothing, world_begin),
+		cmocka_unit_test_setup(test_a_second_import, world_begin),
+		cmocka_unit_test_setup(test_nobody_else_gets_one, world_begin),
+		cmocka_unit_test_setup(test_doubled_names, world_begin),
+		cmocka_unit_test_setup(test_twins_hold_still, world_begin),
+		cmocka_unit_test_setup(test_a_twin_inherits_nothing, world_begin),
+		cmocka_unit_test_setup(test_twins_before_the_import, world_begin),
+		cmocka_unit_test_setup(test_damage, world_begin),
+		cmocka_unit_test_setup(test_refusals, world_begin),
+		cmocka_unit_test_setup(test_lists_in_the_maildir, world_begin),
+		cmocka_unit_test_setup(test_directories_that_are_links, world_begin),
+		cmocka_unit_test_setup(test_an_index_that_comes_late, world_begin),
 	};
 	int status;
 
-	if (mkdtemp(root) == NULL)
-		return 1;
-	snprintf(place, sizeof(place), "maildir:%s", root);
 	status = cmocka_run_group_tests(tests, NULL, NULL);
-	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-	rmdir(root);
+	world_end();
 	return status;
 }

@@ -8,7 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,52 +18,9 @@
 
 #include "mail/wire.h"
 #include "store/maildir_file.h"
-#include "store/store.h"
+#include "store/maildir_world.h"
 
 #define WIRE "Subject: x\r\n\r\nbody\r\n"
-
-static char root[] = "/tmp/restante-wire-XXXXXX";
-static char place[64];
-static int directory;
-
-static void
-file_put(const char *name, const char *text)
-{
-	int file = openat(directory, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-	assert_true(file >= 0);
-	assert_int_equal(write(file, text, strlen(text)), strlen(text));
-	close(file);
-}
-
-static int
-remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-	(void)status;
-	(void)type;
-	return walk->level == 0 ? 0 : remove(path);
-}
-
-static int
-setup(void **state)
-{
-	(void)state;
-	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-	assert_int_equal(mkdirat(directory, "new", 0700), 0);
-	assert_int_equal(mkdirat(directory, "cur", 0700), 0);
-	return 0;
-}
-
-static struct store *
-open_store(void)
-{
-	struct store *store = NULL;
-	struct error error;
-
-	if (store_open(&store, place, &error) != 0)
-		fail_msg("%s", error.text);
-	return store;
-}
 
 static void
 assert_file(struct store *store, size_t index, const char *text)
@@ -110,15 +66,15 @@ test_counted_messages(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("cur/1.wire:2,S", WIRE);
-	file_put("new/2.lf", "a\nb\n");
-	file_put("new/3.dot", "a\r\n.\r\n");
-	file_put("new/4.unended", "a\r\nb");
-	file_put("new/5.mixed", "a\r\nb\nc\r\n");
-	file_put("new/6.empty", "");
-	file_put("new/7.wire", WIRE);
+	world_put("cur/1.wire:2,S", WIRE);
+	world_put("new/2.lf", "a\nb\n");
+	world_put("new/3.dot", "a\r\n.\r\n");
+	world_put("new/4.unended", "a\r\nb");
+	world_put("new/5.mixed", "a\r\nb\nc\r\n");
+	world_put("new/6.empty", "");
+	world_put("new/7.wire", WIRE);
 	for (int i = 0; i < 2; i++) {	/* counted, and from the index */
-		store = open_store();
+		store = world_open();
 		assert_int_equal(store->count, 7);
 		assert_file(store, 0, WIRE);
 		for (size_t index = 1; index < 5; index++)
@@ -135,12 +91,12 @@ test_it_is_remembered_when_mail_arrives_and_flags_change(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/1.wire", WIRE);
-	store_close(open_store());
-	file_put("new/2.wire", WIRE "more\r\n");
-	assert_int_equal(renameat(directory, "new/1.wire", directory, "cur/1.wire:2,S"), 0);
-	store = open_store();
-	assert_int_equal(renameat(directory, "cur/1.wire:2,S", directory, "cur/1.wire:2,RS"), 0);
+	world_put("new/1.wire", WIRE);
+	store_close(world_open());
+	world_put("new/2.wire", WIRE "more\r\n");
+	assert_int_equal(renameat(world_directory, "new/1.wire", world_directory, "cur/1.wire:2,S"), 0);
+	store = world_open();
+	assert_int_equal(renameat(world_directory, "cur/1.wire:2,S", world_directory, "cur/1.wire:2,RS"), 0);
 	assert_file(store, 0, WIRE);
 	assert_file(store, 1, WIRE "more\r\n");
 	store_close(store);
@@ -153,15 +109,15 @@ test_it_is_learnt_by_sending(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/1.wire,S=20,W=20", WIRE);
-	file_put("new/2.lf,S=4,W=6", "a\nb\n");
-	store = open_store();
+	world_put("new/1.wire,S=20,W=20", WIRE);
+	world_put("new/2.lf,S=4,W=6", "a\nb\n");
+	store = world_open();
 	assert_no_file(store, 0);
 	read_and_send(store, 0);
 	read_and_send(store, 1);
 	assert_no_file(store, 0);	/* an open store does not change */
 	store_close(store);
-	store = open_store();
+	store = world_open();
 	assert_file(store, 0, WIRE);
 	assert_no_file(store, 1);
 	store_close(store);
@@ -189,17 +145,17 @@ test_a_file_that_changed_is_read(void **state)
 		bool replaced = i % 2 == 1;
 		struct store *store;
 
-		setup(NULL);
-		file_put("new/1.wire", WIRE);
-		store = open_store();
+		world_begin(NULL);
+		world_put("new/1.wire", WIRE);
+		store = world_open();
 		assert_file(store, 0, WIRE);
 		nanosleep(&moment, NULL);	/* a coarse clock must have moved on */
-		file_put(replaced ? "other" : "new/1.wire", text);
+		world_put(replaced ? "other" : "new/1.wire", text);
 		if (replaced)
-			assert_int_equal(renameat(directory, "other", directory, "new/1.wire"), 0);
+			assert_int_equal(renameat(world_directory, "other", world_directory, "new/1.wire"), 0);
 		assert_no_file(store, 0);
 		store_close(store);
-		store = open_store();
+		store = world_open();
 		if (replaced && others[i / 2].in_wire_form)
 			assert_file(store, 0, text);
 		else
@@ -213,7 +169,7 @@ time_set(const char *name, struct timespec time)
 {
 	const struct timespec times[2] = { time, time };
 
-	assert_int_equal(utimensat(directory, name, times, 0), 0);
+	assert_int_equal(utimensat(world_directory, name, times, 0), 0);
 }
 
 /* Size, time and inode each tell alone. */
@@ -223,16 +179,16 @@ test_a_file_that_changed_but_has_its_old_time_is_read(void **state)
 	for (int replaced = 0; replaced <= 1; replaced++) {
 		struct store *store;
 
-		setup(state);
-		file_put("new/1.wire", WIRE);
+		world_begin(state);
+		world_put("new/1.wire", WIRE);
 		time_set("new/1.wire", (struct timespec){ 1000, 0 });
-		file_put("other", replaced ? WIRE : WIRE "more\r\n");
-		store = open_store();
+		world_put("other", replaced ? WIRE : WIRE "more\r\n");
+		store = world_open();
 		assert_file(store, 0, WIRE);
 		if (replaced)
-			assert_int_equal(renameat(directory, "other", directory, "new/1.wire"), 0);
+			assert_int_equal(renameat(world_directory, "other", world_directory, "new/1.wire"), 0);
 		else
-			file_put("new/1.wire", WIRE "more\r\n");
+			world_put("new/1.wire", WIRE "more\r\n");
 		time_set("new/1.wire", (struct timespec){ 1000, 0 });
 		assert_no_file(store, 0);
 		store_close(store);
@@ -247,12 +203,12 @@ test_a_stamp_alone_proves_nothing(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/3.dot", "a\r\n.\r\n");
-	assert_int_equal(fstatat(directory, "new/3.dot", &status, 0), 0);
+	world_put("new/3.dot", "a\r\n.\r\n");
+	assert_int_equal(fstatat(world_directory, "new/3.dot", &status, 0), 0);
 	while (maildir_file_stamp(&status) != 0)
 		status.st_mtim.tv_nsec = (status.st_mtim.tv_nsec + 1) % 1000000000;
 	time_set("new/3.dot", status.st_mtim);
-	store = open_store();
+	store = world_open();
 	assert_no_file(store, 0);
 	store_close(store);
 }
@@ -265,20 +221,20 @@ test_nothing_is_learnt_twice(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/1.wire", WIRE);
-	file_put("new/2.lf", "a\nb\n");
-	file_put("new/3.wire,S=20,W=20", WIRE);
-	store = open_store();
+	world_put("new/1.wire", WIRE);
+	world_put("new/2.lf", "a\nb\n");
+	world_put("new/3.wire,S=20,W=20", WIRE);
+	store = world_open();
 	read_and_send(store, 2);
 	store_close(store);
 	nanosleep(&(struct timespec){ .tv_nsec = 200000000 }, NULL);	/* the directories settle */
-	store_close(open_store());
-	assert_int_equal(fstatat(directory, INDEX_NAME, &first, 0), 0);
-	store = open_store();
+	store_close(world_open());
+	assert_int_equal(fstatat(world_directory, INDEX_NAME, &first, 0), 0);
+	store = world_open();
 	for (size_t index = 0; index < 3; index++)
 		read_and_send(store, index);
 	store_close(store);
-	assert_int_equal(fstatat(directory, INDEX_NAME, &second, 0), 0);
+	assert_int_equal(fstatat(world_directory, INDEX_NAME, &second, 0), 0);
 	assert_int_equal(first.st_mtim.tv_sec, second.st_mtim.tv_sec);
 	assert_int_equal(first.st_mtim.tv_nsec, second.st_mtim.tv_nsec);
 	assert_int_equal(first.st_ino, second.st_ino);
@@ -292,15 +248,15 @@ test_it_is_learnt_anew(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/1.wire", WIRE);
-	store_close(open_store());
+	world_put("new/1.wire", WIRE);
+	store_close(world_open());
 	nanosleep(&moment, NULL);
-	file_put("new/1.wire", WIRE);
-	store = open_store();
+	world_put("new/1.wire", WIRE);
+	store = world_open();
 	assert_no_file(store, 0);
 	read_and_send(store, 0);
 	store_close(store);
-	store = open_store();
+	store = world_open();
 	assert_file(store, 0, WIRE);
 	store_close(store);
 }
@@ -311,9 +267,9 @@ test_one_that_vanished_has_no_file(void **state)
 	struct store *store;
 
 	(void)state;
-	file_put("new/1.wire", WIRE);
-	store = open_store();
-	assert_int_equal(unlinkat(directory, "new/1.wire", 0), 0);
+	world_put("new/1.wire", WIRE);
+	store = world_open();
+	assert_int_equal(unlinkat(world_directory, "new/1.wire", 0), 0);
 	assert_no_file(store, 0);
 	store_close(store);
 }
@@ -322,25 +278,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_counted_messages, setup),
-		cmocka_unit_test_setup(test_it_is_remembered_when_mail_arrives_and_flags_change, setup),
-		cmocka_unit_test_setup(test_it_is_learnt_by_sending, setup),
-		cmocka_unit_test_setup(test_a_file_that_changed_is_read, setup),
-		cmocka_unit_test_setup(test_a_file_that_changed_but_has_its_old_time_is_read, setup),
-		cmocka_unit_test_setup(test_a_stamp_alone_proves_nothing, setup),
-		cmocka_unit_test_setup(test_nothing_is_learnt_twice, setup),
-		cmocka_unit_test_setup(test_it_is_learnt_anew, setup),
-		cmocka_unit_test_setup(test_one_that_vanished_has_no_file, setup),
+		cmocka_unit_test_setup(test_counted_messages, world_begin),
+		cmocka_unit_test_setup(test_it_is_remembered_when_mail_arrives_and_flags_change, world_begin),
+		cmocka_unit_test_setup(test_it_is_learnt_by_sending, world_begin),
+		cmocka_unit_test_setup(test_a_file_that_changed_is_read, world_begin),
+		cmocka_unit_test_setup(test_a_file_that_changed_but_has_its_old_time_is_read, world_begin),
+		cmocka_unit_test_setup(test_a_stamp_alone_proves_nothing, world_begin),
+		cmocka_unit_test_setup(test_nothing_is_learnt_twice, world_begin),
+		cmocka_unit_test_setup(test_it_is_learnt_anew, world_begin),
+		cmocka_unit_test_setup(test_one_that_vanished_has_no_file, world_begin),
 	};
 	int result;
 
-	if (mkdtemp(root) == NULL)
-		return 1;
-	snprintf(place, sizeof(place), "maildir:%s", root);
-	directory = open(root, O_RDONLY | O_DIRECTORY);
 	result = cmocka_run_group_tests(tests, NULL, NULL);
-	nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-	close(directory);
-	rmdir(root);
+	world_end();
 	return result;
 }

@@ -47,6 +47,11 @@ mbox_index_locate(struct index_place *place, const char *path, int index_directo
 	}
 }
 
+const struct index_head mbox_index_head = {
+	.magic = "restmbox", .version = 2, .byte_order = INDEX_BYTE_ORDER,
+	.header_size = sizeof(struct mbox_index_header), .entry_size = sizeof(struct mbox_entry),
+};
+
 static uint64_t
 entry_checksum(const struct mbox_entry *entry)
 {
@@ -73,16 +78,11 @@ static int
 header_check(const struct mbox_index_header *header, size_t file_size, const struct index_place *place,
     struct error *problem)
 {
-	const char *what = NULL;
+	const char *what = index_head_problem(&header->head, &mbox_index_head, file_size);
 
-	if (file_size < sizeof(*header) || memcmp(header->magic, MBOX_INDEX_MAGIC, 8) != 0)
-		what = "it is not an index";
-	else if (header->byte_order != MBOX_INDEX_BYTE_ORDER)
-		what = "it is from a machine of another byte order";
-	else if (header->version != MBOX_INDEX_VERSION || header->header_size != sizeof(*header) ||
-	    header->entry_size != sizeof(struct mbox_entry))
-		what = "it is of another version";
-	else if (header->checksum != header_checksum(header))
+	if (what != NULL)
+		return error_set(problem, ERROR_PERMANENT, "the index is not used: %s", what);
+	if (header->checksum != header_checksum(header))
 		what = "its header is damaged";
 	else if (memcmp(header->maildrop, place->maildrop, sizeof(header->maildrop)) != 0)
 		what = "it belongs to another maildrop";
@@ -158,11 +158,7 @@ static void
 header_make(struct mbox_index_header *header, const struct mbox_list *list, const struct index_place *place)
 {
 	memset(header, 0, sizeof(*header));
-	memcpy(header->magic, MBOX_INDEX_MAGIC, sizeof(header->magic));
-	header->version = MBOX_INDEX_VERSION;
-	header->byte_order = MBOX_INDEX_BYTE_ORDER;
-	header->header_size = sizeof(*header);
-	header->entry_size = sizeof(struct mbox_entry);
+	header->head = mbox_index_head;
 	header->stamp = list->stamp;
 	header->count = list->count;
 	header->octets = list->octets;
