@@ -1,10 +1,9 @@
 /*
- * A datagram from a process that somebody has taken over, and a handover from one. First octet: who
+ * A datagram from a process that somebody has taken over. First octet: who
  * talks to whom, and whether with a descriptor; 0xff: a message that is right but for its body,
  * of the type in the next octet, filled up to its size.
  */
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -34,6 +33,8 @@ check_message(struct ipc_channel *channel, struct ipc_message *message)
 		PROMISE(message->body.sasl_data.size <= IPC_SASL_SIZE);
 	if (message->type == IPC_SASL_START)
 		PROMISE(message->body.sasl_start.size <= IPC_SASL_SIZE);
+	if (message->type == IPC_EARLY)
+		PROMISE(message->body.early.size <= EARLY_SIZE);
 	if (message->descriptor >= 0)
 		close(message->descriptor);
 	ipc_message_wipe(message);
@@ -80,28 +81,6 @@ receive_likely_message(const uint8_t *data, size_t size)
 	    first_of(rule->from), rule->descriptor);
 }
 
-static void
-receive_handover(const uint8_t *data, size_t size, uint8_t choice)
-{
-	static char early[HANDOVER_EARLY_SIZE];
-	struct iovec part = { .iov_base = (void *)(uintptr_t)data, .iov_len = size };
-	struct ipc_handover handover;
-	struct error error;
-	size_t early_size;
-	int ends[2], client = -1;
-
-	PROMISE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
-	PROMISE(packet_send(ends[1], &part, 1, choice & 0x80 ? ends[1] : -1) == (ssize_t)size);
-	if (handover_receive(ends[0], &handover, &client, early, &early_size, &error) > 0) {
-		PROMISE(early_size <= sizeof(early) && early_size + sizeof(handover) <= size);
-		PROMISE(strnlen(handover.sasl, sizeof(handover.sasl)) < sizeof(handover.sasl));
-		if (client >= 0)
-			close(client);
-	}
-	close(ends[0]);
-	close(ends[1]);
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -114,6 +93,5 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		receive_message(data, size, choice % IPC_ROLE_COUNT, choice / IPC_ROLE_COUNT % IPC_ROLE_COUNT,
 		    (choice & 0x80) != 0);
-	receive_handover(data, size, choice);
 	return 0;
 }

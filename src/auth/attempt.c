@@ -40,6 +40,7 @@ open_maildrop(struct check *check)
 		return;
 	}
 	check->open->session = check->session;
+	check->open->slot = check->login->slot;
 	snprintf(check->open->user, sizeof(check->open->user), "%s", check->user);
 	snprintf(check->open->peer, sizeof(check->open->peer), "%s", check->peer);
 	check->state = CHECK_OPENING;

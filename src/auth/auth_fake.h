@@ -19,8 +19,11 @@ extern struct world {
 	pid_t pid;
 	struct config config; /* as auth has it */
 	struct ipc_channel parent, login, maildrop;
+	uint32_t maildrop_number; /* of the process that was given last */
 	uint64_t session; /* the last one */
 } world;
+
+#define LOGIN_SLOT 3 /* of world.login */
 
 extern const char *program; /* the path of restante-auth; to be set first */
 extern char users_path[64];

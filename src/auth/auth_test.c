@@ -282,9 +282,7 @@ test_a_crowd_is_served(void **state)
 	give_maildrop(5000, 5001, "/srv/mail");
 	for (unsigned i = 0; i < 50; i++) {
 		expect(&world.login, IPC_GRANTED, &message);
-		close(message.descriptor);
 		expect(&world.maildrop, IPC_OPEN, &message);
-		close(message.descriptor);
 	}
 }
 
@@ -411,7 +409,7 @@ test_a_login_process_is_replaced(void **state)
 
 	(void)state;
 	expect_start(5002, 5002, "/srv/mail/carl");
-	open_login(&world.login, 0);
+	open_login(&world.login, LOGIN_SLOT);
 	poll(&closed, 1, -1);
 	assert_int_equal(channel_receive(&old, &message, &error), -1);
 	channel_close(&old);

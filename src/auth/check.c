@@ -154,17 +154,18 @@ check_wait_for_client(struct check *check)
 }
 
 void
-check_granted(struct check *check, int descriptor)
+check_granted(struct check *check, uint32_t maildrop)
 {
 	struct ipc_granted granted;
 	struct error error;
 
 	memset(&granted, 0, sizeof(granted));
 	granted.session = check->session;
+	granted.maildrop = maildrop;
 	snprintf(granted.user, sizeof(granted.user), "%s", check->user);
 	snprintf(granted.method, sizeof(granted.method), "%s", check->method);
 	check->auth->counts.granted++;
-	if (peer_send(&check->login->peer, IPC_GRANTED, &granted, descriptor, &error) < 0)
+	if (peer_send(&check->login->peer, IPC_GRANTED, &granted, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "answer-lost", LOG_SESSION(check->session),
 		    LOG_REASON(&error));
 	check_free(check);

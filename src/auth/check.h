@@ -61,8 +61,8 @@ void check_free(struct check *);
 bool check_set_deadline(struct check *, uint64_t at);
 /* Its client has to answer a challenge. */
 void check_wait_for_client(struct check *);
-/* The maildrop is served on the descriptor, which stays the caller's. */
-void check_granted(struct check *, int descriptor);
+/* The maildrop process of that number awaits the client. */
+void check_granted(struct check *, uint32_t maildrop);
 /* Right or wrong, it cannot be served. */
 void check_not_served(struct check *, const struct error *);
 /* Wrong: the answer leaves after a delay. */

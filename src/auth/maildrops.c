@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "base/log.h"
 #include "users/place.h"
 
@@ -19,6 +16,7 @@ struct maildrop {
 	struct auth *auth;
 	struct peer peer;           /* closed: parent was asked to start it */
 	struct check *first, *last; /* wait for it */
+	uint32_t number;	    /* login knows it by it */
 	struct ipc_start key;
 };
 
@@ -126,18 +124,9 @@ maildrops_forget(struct check *check)
 static int
 send_open(struct maildrop *maildrop, struct check *check, struct error *error)
 {
-	int ends[2];
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
-		return error_errno(error, ERROR_TEMPORARY, "cannot make a socket pair");
-	if (peer_send(&maildrop->peer, IPC_OPEN, check->open, ends[0], error) < 0) {
-		close(ends[0]);
-		close(ends[1]);
+	if (peer_send(&maildrop->peer, IPC_OPEN, check->open, -1, error) < 0)
 		return -1;
-	}
-	close(ends[0]);
-	check_granted(check, ends[1]);
-	close(ends[1]);
+	check_granted(check, maildrop->number);
 	return 0;
 }
 
@@ -213,6 +202,7 @@ maildrops_started(struct auth *auth, struct ipc_message *message)
 	if (maildrop == NULL)
 		return;
 	waiting = take_waiting(maildrop);
+	maildrop->number = started->number;
 	peer_close(&maildrop->peer);
 	if (peer_open(&maildrop->peer, &auth->loop, message->descriptor, IPC_MAILDROP, &error) <
 	    0) {

@@ -1,5 +1,5 @@
 /*
- * Sending and receiving the messages of messages.h, and handing a client over.
+ * Sending and receiving the messages of messages.h.
  *
  * A channel never blocks: what the kernel does not take at once waits in a bounded queue, in
  * order. Its owner polls the descriptor for writing while channel_wants_write() and then calls
@@ -57,29 +57,3 @@ int channel_flush(struct ipc_channel *, struct error *);
 bool ipc_message_is_maimed(const struct ipc_message *);
 /* Wipes a message that may have carried a secret. */
 void ipc_message_wipe(struct ipc_message *);
-
-/*
- * The handover of a client on the stream socket that auth made (IPC_OPEN, IPC_GRANTED): first this
- * struct, with the client's own socket attached when the connection is in clear text. What the
- * client sent behind its password follows. With a socket attached login then closes its end, so
- * that the end of the stream ends the early octets; without one the stream is the client.
- */
-struct ipc_handover {
-	uint64_t session;
-	bool tls;		/* protected: TLS, or STLS was used */
-	bool stls, user;	/* what CAPA announced in AUTHORIZATION and goes on announcing */
-	char sasl[TEXT_SIZE];
-};
-
-#define HANDOVER_EARLY_SIZE 4096	/* at most this much comes behind the struct before EOF */
-
-/* client: the socket to attach (non-blocking), or -1. early may be NULL if early_size is 0. Does not block. */
-int handover_send(int stream, const struct ipc_handover *, int client, const void *early,
-    size_t early_size, struct error *);
-/*
- * Reads from a non-blocking stream. 1: done; *client is the client's socket (the receiver's now)
- * or -1, *early_size octets were put in early[HANDOVER_EARLY_SIZE]. 0: not there yet. -1: the
- * other end has gone or sent nonsense.
- */
-int handover_receive(int stream, struct ipc_handover *, int *client, char *early,
-    size_t *early_size, struct error *);

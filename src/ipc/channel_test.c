@@ -132,23 +132,29 @@ static const struct {
 		sizeof(union ipc_body) + 9, 0, 0, 0, 0 },
 	{ "a body where there is none", IPC_LOGIN, IPC_PARENT, IPC_READY, 1, 0, 0, 0, 0 },
 	{ "stray descriptor", IPC_LOGIN, IPC_AUTH, IPC_CHECK, CHECK_BODY, 1, 0, 0, 0 },
-	{ "missing descriptor", IPC_AUTH, IPC_MAILDROP, IPC_OPEN, sizeof(struct ipc_open), 0,
-		0, 0, 0 },
-	{ "two descriptors", IPC_AUTH, IPC_MAILDROP, IPC_OPEN, sizeof(struct ipc_open), 2, 0,
-		0, 0 },
-	{ "eight descriptors", IPC_AUTH, IPC_MAILDROP, IPC_OPEN, sizeof(struct ipc_open), 8,
-		0, 0, 0 },
+	{ "missing descriptor", IPC_LOGIN, IPC_MAILDROP, IPC_HANDOVER,
+		sizeof(struct ipc_handover), 0, 0, 0, 0 },
+	{ "two descriptors", IPC_LOGIN, IPC_MAILDROP, IPC_HANDOVER,
+		sizeof(struct ipc_handover), 2, 0, 0, 0 },
+	{ "eight descriptors", IPC_LOGIN, IPC_MAILDROP, IPC_HANDOVER,
+		sizeof(struct ipc_handover), 8, 0, 0, 0 },
 	{ "two stray descriptors", IPC_LOGIN, IPC_AUTH, IPC_CHECK, CHECK_BODY, 2, 0, 0, 0 },
 	{ "unterminated user", IPC_LOGIN, IPC_AUTH, IPC_CHECK, CHECK_BODY, 0, AT(ipc_check,
 		user), USER_SIZE, 0 },
 	{ "unterminated timestamp", IPC_LOGIN, IPC_AUTH, IPC_CHECK, CHECK_BODY, 0,
 		AT(ipc_check, timestamp), TEXT_SIZE, 0 },
-	{ "unterminated place", IPC_AUTH, IPC_MAILDROP, IPC_OPEN, sizeof(struct ipc_open), 1,
+	{ "unterminated place", IPC_AUTH, IPC_MAILDROP, IPC_OPEN, sizeof(struct ipc_open), 0,
 		AT(ipc_open, place), PLACE_SIZE, 0 },
 	{ "unterminated root", IPC_AUTH, IPC_PARENT, IPC_START, sizeof(struct ipc_start), 0,
 		AT(ipc_start, root), PLACE_SIZE, 0 },
 	{ "unterminated peer in a row", IPC_PARENT, IPC_CTL, IPC_CTL_ROW,
 		sizeof(struct ipc_ctl_row), 0, AT(ipc_ctl_row, row.peer), PEER_SIZE, 0 },
+	{ "unterminated mechanisms", IPC_LOGIN, IPC_MAILDROP, IPC_HANDOVER,
+		sizeof(struct ipc_handover), 1, AT(ipc_handover, sasl), TEXT_SIZE, 0 },
+	{ "more early octets than there are", IPC_LOGIN, IPC_MAILDROP, IPC_EARLY,
+		sizeof(struct ipc_early), 0, AT(ipc_early, size), 4, 0 },
+	{ "a bool of a handover", IPC_LOGIN, IPC_MAILDROP, IPC_HANDOVER,
+		sizeof(struct ipc_handover), 1, AT(ipc_handover, user), 1, 0 },
 	{ "a bool of 255", IPC_LOGIN, IPC_AUTH, IPC_CHECK, CHECK_BODY, 0, AT(ipc_check,
 		client.tls), 1, 0 },
 	{ "another bool of 255", IPC_LOGIN, IPC_AUTH, IPC_SASL_START,
@@ -210,7 +216,7 @@ test_who_hears_whom(void **state)
 		unsigned from, to;
 		const enum ipc_type types[8];
 	} sayings[] = {
-		{ IPC_LOGIN, IPC_MAILDROP, { 0 } },
+		{ IPC_LOGIN, IPC_MAILDROP, { IPC_EARLY, IPC_HANDOVER } },
 		{ IPC_MAILDROP, IPC_LOGIN, { 0 } },
 		{ IPC_MAILDROP, IPC_AUTH, { 0 } },
 		{ IPC_CTL, IPC_AUTH, { 0 } },
@@ -284,8 +290,9 @@ test_a_descriptor_is_closed_on_exec_and_stays_the_senders(void **state)
 
 	(void)state;
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	open_pair(IPC_AUTH, IPC_MAILDROP);
-	assert_int_equal(channel_send(&left, IPC_OPEN, &(struct ipc_open){ 0 }, ends[1], &error), 0);
+	open_pair(IPC_LOGIN, IPC_MAILDROP);
+	assert_int_equal(
+	    channel_send(&left, IPC_HANDOVER, &(struct ipc_handover){ 0 }, ends[1], &error), 0);
 	assert_int_equal(channel_receive(&right, &message, &error), 1);
 	assert_int_equal(fcntl(message.descriptor, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(write(message.descriptor, "1", 1), 1);
@@ -303,19 +310,19 @@ static void
 test_order_is_kept_when_the_socket_is_full(void **state)
 {
 	struct ipc_message message;
-	struct ipc_open letter = { 0 };
+	struct ipc_handover letter = { 0 };
 	size_t before = open_descriptor_count();
 	uint64_t next = 0, sent = 0;
 	int ends[2];
 
 	(void)state;
-	open_pair(IPC_AUTH, IPC_MAILDROP);
+	open_pair(IPC_LOGIN, IPC_MAILDROP);
 	while (left.queued_count < 20) {
 		letter.session = sent++;
 		assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 		assert_int_equal(write(ends[1], &letter.session, sizeof(letter.session)), 8);
 		close(ends[1]);
-		assert_int_equal(channel_send(&left, IPC_OPEN, &letter, ends[0], &error), 0);
+		assert_int_equal(channel_send(&left, IPC_HANDOVER, &letter, ends[0], &error), 0);
 		close(ends[0]);
 	}
 	assert_true(channel_wants_write(&left));
@@ -328,7 +335,7 @@ test_order_is_kept_when_the_socket_is_full(void **state)
 			assert_int_equal(channel_flush(&left, &error), 0);
 			continue;
 		}
-		assert_int_equal(message.body.open.session, next);
+		assert_int_equal(message.body.handover.session, next);
 		assert_int_equal(read(message.descriptor, &inside, sizeof(inside)), 8);
 		assert_int_equal(inside, next++);
 		close(message.descriptor);
@@ -338,7 +345,7 @@ test_order_is_kept_when_the_socket_is_full(void **state)
 			assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 			assert_int_equal(write(ends[1], &letter.session, sizeof(letter.session)), 8);
 			close(ends[1]);
-			assert_int_equal(channel_send(&left, IPC_OPEN, &letter, ends[0], &error), 0);
+			assert_int_equal(channel_send(&left, IPC_HANDOVER, &letter, ends[0], &error), 0);
 			close(ends[0]);
 		}
 	}
@@ -404,8 +411,9 @@ test_no_room_for_a_descriptor(void **state)
 	int last;
 
 	(void)state;
-	open_pair(IPC_AUTH, IPC_LOGIN);
-	assert_int_equal(channel_send(&left, IPC_GRANTED, &(struct ipc_granted){ .session = 9 }, 0, &error), 0);
+	open_pair(IPC_LOGIN, IPC_MAILDROP);
+	assert_int_equal(
+	    channel_send(&left, IPC_HANDOVER, &(struct ipc_handover){ .session = 9 }, 0, &error), 0);
 	last = dup(0);
 	close(last);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -413,7 +421,7 @@ test_no_room_for_a_descriptor(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &full), 0);
 	assert_int_equal(channel_receive(&right, &message, &error), 1);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	assert_int_equal(message.body.granted.session, 9);
+	assert_int_equal(message.body.handover.session, 9);
 	assert_int_equal(message.descriptor, -1);
 	assert_true(ipc_message_is_maimed(&message));
 	assert_int_equal(channel_receive(&right, &message, &error), 0);
@@ -427,7 +435,7 @@ test_a_message_that_is_not_ours_is_not_sent(void **state)
 
 	(void)state;
 	open_pair(IPC_AUTH, IPC_LOGIN);
-	assert_int_equal(channel_send(&left, IPC_GRANTED, &(struct ipc_granted){ 0 }, -1, &error), -1);
+	assert_int_equal(channel_send(&left, IPC_GRANTED, &(struct ipc_granted){ 0 }, 0, &error), -1);
 	assert_int_equal(error.kind, ERROR_PROTOCOL);
 	assert_int_equal(channel_send(&left, IPC_REFUSED, &(struct ipc_refused){ 0 }, 0, &error), -1);
 	assert_int_equal(channel_send(&left, IPC_REFUSED, NULL, -1, &error), -1);

@@ -25,7 +25,7 @@ enum ipc_type {
 	IPC_TICKET_KEYS,	/* keys for TLS session tickets; the same in every login process */
 	IPC_LISTENER,		/* + listening socket; part of generation n */
 	IPC_ACCEPT,		/* from now on accept on the sockets of generation n and no others */
-	IPC_CHANNEL,		/* + socket to the process of that role; replaces an earlier one */
+	IPC_CHANNEL,		/* + socket to the process of that role; replaces an earlier one to it */
 	IPC_LOG,		/* + descriptor to write log lines to from now on */
 	IPC_STOP,		/* finish what runs, then exit */
 	IPC_REPORT,		/* send ROW for each thing of that kind, then REPORT_END */
@@ -40,15 +40,17 @@ enum ipc_type {
 	IPC_REPORT_END,		/* that was all; number: how many, or how many were kicked */
 	IPC_CHANNEL_LOST,	/* login: my channel to auth has ended, and I got no other: a new pair */
 
-	/* One login goes once round: login -> auth -> maildrop, and auth -> login. */
+	/* One login goes once round: login -> auth -> maildrop, auth -> login -> maildrop. */
 	IPC_CHECK,		/* login to auth: does this password open this maildrop? */
 	IPC_SASL_START,		/* login to auth: AUTH mechanism [initial response] */
 	IPC_SASL_STEP,		/* login to auth: the client's next response */
 	IPC_SASL_CHALLENGE,	/* auth to login: the server's next challenge */
 	IPC_FORGET,		/* login to auth: the client of that session has gone */
 	IPC_REFUSED,		/* auth to login: no, and this is what may be said about it */
-	IPC_OPEN,		/* auth to maildrop: + descriptor on which to serve it */
-	IPC_GRANTED,		/* auth to login: + the other end of that descriptor */
+	IPC_OPEN,		/* auth to maildrop: that session will come from login; serve it this */
+	IPC_GRANTED,		/* auth to login: that maildrop process has been told */
+	IPC_EARLY,		/* login to maildrop: what the client said behind its password */
+	IPC_HANDOVER,		/* login to maildrop: + the client's socket, or one that is pumped */
 
 	/* restantectl and parent, on the control socket */
 	IPC_CTL_RELOAD,		/* answered by CTL_RESULT */
@@ -94,9 +96,13 @@ struct ipc_accept {
 	uint32_t generation;
 };
 
+/*
+ * Between login and auth, auth and maildrop, and login and maildrop; made by the parent, of whom each
+ * pair of processes has one.
+ */
 struct ipc_channel_for {
 	uint32_t role;		/* enum ipc_role: who is at the other end */
-	uint32_t slot;		/* for auth: which login process; a slot's new channel replaces the old */
+	uint32_t slot;		/* which of them: a login's slot, or the number of a maildrop process */
 };
 
 struct ipc_log {
@@ -141,6 +147,7 @@ struct ipc_start {
 };
 
 struct ipc_started {
+	uint32_t number;	/* never used again; login knows the process by it */
 	uint32_t uid, gid;
 	char root[PLACE_SIZE];
 };
@@ -198,6 +205,7 @@ struct ipc_refused {
 
 struct ipc_open {
 	uint64_t session;
+	uint32_t slot;		/* of the login process that may hand it over; no other may */
 	char user[USER_SIZE];
 	char peer[PEER_SIZE];
 	char place[PLACE_SIZE];	/* "maildir:/home/anna/Maildir" */
@@ -205,8 +213,25 @@ struct ipc_open {
 
 struct ipc_granted {
 	uint64_t session;
+	uint32_t maildrop;	/* the number of the process */
 	char user[USER_SIZE];	/* as auth knows it; for the log */
 	char method[32];	/* "PASS", "APOP", "PLAIN" */
+};
+
+#define EARLY_SIZE 4096		/* at most this much comes behind the password before the handover */
+
+/* Directly before the HANDOVER of the same session. */
+struct ipc_early {
+	uint64_t session;
+	uint32_t size;
+	uint8_t data[EARLY_SIZE];
+};
+
+struct ipc_handover {
+	uint64_t session;
+	bool pumped;		/* the socket leads to login, which speaks TLS with the client */
+	bool stls, user;	/* what CAPA announced in AUTHORIZATION and goes on announcing */
+	char sasl[TEXT_SIZE];
 };
 
 struct ipc_ctl_reload {
@@ -256,6 +281,8 @@ union ipc_body {
 	struct ipc_refused refused;
 	struct ipc_open open;
 	struct ipc_granted granted;
+	struct ipc_early early;
+	struct ipc_handover handover;
 	struct ipc_ctl_report ctl_report;
 	struct ipc_ctl_kick ctl_kick;
 	struct ipc_ctl_row ctl_row;

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/secret.h"
@@ -61,7 +60,7 @@ ask(struct connection *c, enum ipc_type type, const void *body)
 	struct login *login = c->login;
 	struct error error;
 
-	if (link_send(login->auth, type, body, &error) < 0) {
+	if (link_send(login->auth, type, body, -1, &error) < 0) {
 		LOG(LOG_LEVEL_WARNING, "auth-unreachable", LOG_SESSION(c->session),
 		    LOG_REASON(&error));
 		if (c->asking)
@@ -131,7 +130,7 @@ authentication_forget(struct connection *c)
 		return;
 	leave(c);
 	/* If it cannot be told it has gone itself, or finds out when the session asks again. */
-	(void)link_send(c->login->auth, IPC_FORGET, &forget, &error);
+	(void)link_send(c->login->auth, IPC_FORGET, &forget, -1, &error);
 }
 
 static void
@@ -156,15 +155,9 @@ static void
 granted(struct connection *c, struct ipc_message *message)
 {
 	leave(c);
-	if (ipc_message_is_maimed(message)) {
-		LOG(LOG_LEVEL_ERROR, "descriptor-lost", LOG_SESSION(c->session),
-		    LOG_TEXT("reason", "too many open descriptors"));
-		refuse_for_now(c);
-		return;
-	}
 	log_login(c, &message->body.granted);
-	c->granted = message->descriptor;
-	message->descriptor = -1;
+	c->granted = true;
+	c->maildrop = message->body.granted.maildrop;
 }
 
 static void
@@ -213,8 +206,6 @@ answer(struct login *login, struct ipc_message *message)
 				answers[i].run(c, message);
 		connection_resume(c);
 	}
-	if (message->descriptor >= 0)
-		close(message->descriptor);
 }
 
 /* What auth knew is lost: who waits is told, and who answers a challenge will be. */
@@ -251,7 +242,7 @@ tell_parent(uv_timer_t *timer)
 
 	if (login->stopping)
 		uv_timer_stop(timer);
-	else if (link_send(login->parent, IPC_CHANNEL_LOST, NULL, &error) < 0)
+	else if (link_send(login->parent, IPC_CHANNEL_LOST, NULL, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "parent-unreachable", LOG_REASON(&error));
 }
 

@@ -96,8 +96,6 @@ connection_end(struct connection *c, const char *reason)
 	addresses_leave(&login->addresses, &c->peer);
 	drop_held(c);
 	free(c->user);
-	if (c->granted >= 0)
-		close(c->granted);
 	if (c->delay != NULL)
 		uv_close((uv_handle_t *)c->delay, free_handle);
 	watch_end(c->watch);
@@ -195,7 +193,7 @@ settle(struct connection *c)
 			end_gently(c);
 			return;
 		}
-		if (c->granted >= 0) {
+		if (c->granted) {
 			hand_over(c);
 			return;
 		}
@@ -458,7 +456,6 @@ connection_start(struct login *login, int socket, const struct peer *peer,
 	c->stream.socket = socket;
 	c->session = session_next();
 	c->peer = *peer;
-	c->granted = -1;
 	c->tls_mode = (uint8_t)listener->tls;
 	c->domain = login->domain;
 	deadlines_add(&login->young, &c->deadline,

@@ -47,10 +47,11 @@ struct connection {
 	uint16_t held_size;
 	uint16_t bad_count, refused_count;
 	uint32_t dropped_size;		/* while CONNECTION_LINGERING */
-	int granted;			/* auth's descriptor, while a reply is still to go; or -1 */
+	uint32_t maildrop;		/* granted: the number of its process */
 	uint8_t state;			/* enum connection_state */
 	uint8_t tls_mode;		/* enum config_tls_mode */
 	bool asking;			/* auth knows of this session */
+	bool granted;			/* it is handed over when the last reply has gone */
 	bool spoke;			/* some octets have come */
 	bool greeted;
 	bool unheard;			/* something was said behind the last command */

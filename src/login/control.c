@@ -20,7 +20,7 @@ tell(struct login *login, enum ipc_type type, const void *body)
 {
 	struct error error;
 
-	if (link_send(login->parent, type, body, &error) < 0)
+	if (link_send(login->parent, type, body, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "parent-unreachable", LOG_REASON(&error));
 }
 
@@ -111,9 +111,12 @@ on_accept(struct login *login, struct ipc_message *message)
 static void
 on_channel(struct login *login, struct ipc_message *message)
 {
-	if (message->body.channel.role != IPC_AUTH)
-		return;
-	authentication_open(login, message->descriptor);
+	const struct ipc_channel_for *channel = &message->body.channel;
+
+	if (channel->role == IPC_AUTH)
+		authentication_open(login, message->descriptor);
+	else
+		door_add(login, message->descriptor, channel->slot);
 	message->descriptor = -1;
 }
 

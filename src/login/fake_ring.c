@@ -168,6 +168,27 @@ ring_auth_dies(struct fake_ring *ring)
 	channel_close(&ring->auth);
 }
 
+void
+ring_new_door(struct fake_ring *ring, uint32_t number)
+{
+	struct ipc_channel_for channel = { .role = IPC_MAILDROP, .slot = number };
+	struct error error;
+	int ends[2];
+
+	channel_close(&ring->door);
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	channel_open(&ring->door, ends[0], IPC_MAILDROP, IPC_LOGIN);
+	ring->door_number = number;
+	tell(ring, IPC_CHANNEL, &channel, ends[1]);
+	close(ends[1]);
+}
+
+void
+ring_door_closes(struct fake_ring *ring)
+{
+	channel_close(&ring->door);
+}
+
 static void
 start_program(struct fake_ring *ring, int control, const char *argument)
 {
@@ -194,9 +215,9 @@ ring_start(struct fake_ring *ring, const struct config *config,
 	int ends[2];
 
 	memset(ring, 0, sizeof(*ring));
-	ring->auth.descriptor = -1;
+	ring->auth.descriptor = ring->door.descriptor = -1;
 	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
-		ring->maildrops[i].stream = ring->maildrops[i].client = -1;
+		ring->maildrops[i].stream = -1;
 	ring->config = *config;
 	ring->log = memfd_create("log", MFD_CLOEXEC);
 	assert_true(fcntl(ring->log, F_SETFL, O_APPEND) == 0);
@@ -214,6 +235,7 @@ ring_start(struct fake_ring *ring, const struct config *config,
 		tell(ring, IPC_TICKET_KEYS, &tickets, -1);
 	}
 	ring_new_auth(ring);
+	ring_new_door(ring, 7);
 	ring_send_listeners(ring, 1);
 	while (!ring->ready)
 		if (!ring_serve(ring, PATIENCE_MILLISECONDS))
@@ -251,6 +273,7 @@ ring_wait(struct fake_ring *ring)
 		ring_give_up(ring, "it ended badly");
 	channel_close(&ring->parent);
 	channel_close(&ring->auth);
+	channel_close(&ring->door);
 	for (int port = 0; port < PORT_COUNT; port++)
 		if (ring->listeners[port] >= 0)
 			close(ring->listeners[port]);
@@ -337,39 +360,41 @@ serve_channel(struct fake_ring *ring, struct ipc_channel *channel,
 	}
 }
 
+/* Whoever was handed over in clear text is answered on its own socket, and let go. */
 static void
-maildrop_open(struct fake_maildrop *maildrop)
+maildrop_open(struct fake_maildrop *maildrop, int socket_)
 {
-	char welcome[HANDOVER_EARLY_SIZE + 64];
-	struct error error;
-	int got = handover_receive(maildrop->stream, &maildrop->handover, &maildrop->client,
-	    maildrop->early, &maildrop->early_size, &error);
+	char welcome[EARLY_SIZE + 64];
+	bool ends;
 
-	if (got == 0)
-		return;
-	if (got < 0) {
-		/* Login could not take its end. */
-		assert_int_equal(error.kind, ERROR_GONE);
-		close(maildrop->stream);
-		maildrop->stream = -1;
-		return;
-	}
-	maildrop->opened = true;
-	maildrop->early[maildrop->early_size] = '\0';
+	maildrop->clear = !maildrop->handover.pumped;
 	snprintf(welcome, sizeof(welcome), "+OK open [%s]\r\n", maildrop->early);
-	if (maildrop->client >= 0) {
-		/* Whoever was handed over is answered on its own socket, and let go. */
-		assert_true(write(maildrop->client, welcome, strlen(welcome)) > 0);
-		close(maildrop->client);
-		close(maildrop->stream);
-		maildrop->stream = -1;
+	assert_true(write(socket_, welcome, strlen(welcome)) > 0);
+	ends = maildrop->clear || strstr(maildrop->early, "QUIT\r\n") != NULL;
+	if (ends)
+		close(socket_);
+	maildrop->stream = ends ? -1 : socket_;
+}
+
+static void
+on_door(struct fake_ring *ring, struct ipc_message *message)
+{
+	struct fake_maildrop *maildrop = ring->maildrops;
+
+	if (message->type == IPC_EARLY) {
+		ring->early = message->body.early;
 		return;
 	}
-	assert_true(write(maildrop->stream, welcome, strlen(welcome)) > 0);
-	if (strstr(maildrop->early, "QUIT\r\n") != NULL) {
-		close(maildrop->stream);
-		maildrop->stream = -1;
+	assert_int_equal(message->type, IPC_HANDOVER);
+	while (maildrop->stream >= 0)
+		assert_true(++maildrop < ring->maildrops + FAKE_MAILDROPS_MAX);
+	memset(maildrop, 0, sizeof(*maildrop));
+	maildrop->handover = message->body.handover;
+	if (ring->early.session == maildrop->handover.session) {
+		maildrop->early_size = ring->early.size;
+		memcpy(maildrop->early, ring->early.data, maildrop->early_size);
 	}
+	maildrop_open(maildrop, message->descriptor);
 }
 
 /* Says again what it hears, until it hears "QUIT". */
@@ -379,10 +404,6 @@ maildrop_serve(struct fake_maildrop *maildrop)
 	char text[4096];
 	ssize_t n;
 
-	if (!maildrop->opened) {
-		maildrop_open(maildrop);
-		return;
-	}
 	n = read(maildrop->stream, text, sizeof(text) - 1);
 	if (n > 0) {
 		assert_int_equal(write(maildrop->stream, text, (size_t)n), n);
@@ -397,23 +418,26 @@ maildrop_serve(struct fake_maildrop *maildrop)
 bool
 ring_serve_with(struct fake_ring *ring, int milliseconds, int also, short events)
 {
-	struct pollfd polls[3 + FAKE_MAILDROPS_MAX] = {
+	struct pollfd polls[4 + FAKE_MAILDROPS_MAX] = {
 		{ .fd = ring->parent.descriptor, .events = POLLIN },
 		{ .fd = ring->auth.descriptor, .events = POLLIN },
 		{ .fd = also, .events = events },
+		{ .fd = ring->idle_maildrops ? -1 : ring->door.descriptor, .events = POLLIN },
 	};
 
 	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
-		polls[3 + i] = (struct pollfd){ .fd = ring->idle_maildrops ? -1 :
+		polls[4 + i] = (struct pollfd){ .fd = ring->idle_maildrops ? -1 :
 			ring->maildrops[i].stream, .events = POLLIN };
-	if (poll(polls, 3 + FAKE_MAILDROPS_MAX, milliseconds) <= 0)
+	if (poll(polls, 4 + FAKE_MAILDROPS_MAX, milliseconds) <= 0)
 		return false;
 	if (polls[0].revents != 0)
 		serve_channel(ring, &ring->parent, on_parent);
 	if (polls[1].revents != 0)
 		serve_channel(ring, &ring->auth, fake_auth_hear);
+	if (polls[3].revents != 0)
+		serve_channel(ring, &ring->door, on_door);
 	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
-		if (polls[3 + i].revents != 0)
+		if (polls[4 + i].revents != 0)
 			maildrop_serve(&ring->maildrops[i]);
 	return true;
 }

@@ -25,13 +25,12 @@
 
 enum fake_port { PORT_PLAIN, PORT_STLS, PORT_TLS, PORT_COUNT };
 
-/* One session of the fake maildrop, behind a descriptor that the fake auth made. */
+/* One session of the fake maildrop. */
 struct fake_maildrop {
-	int stream;		/* -1: free */
-	int client;		/* the socket that was handed over, or -1 */
-	bool opened;		/* the handover has come */
+	int stream;		/* to login, which pumps; -1: free */
+	bool clear;		/* the last one here was in clear text */
 	struct ipc_handover handover;
-	char early[HANDOVER_EARLY_SIZE + 1];
+	char early[EARLY_SIZE + 1];
 	size_t early_size;
 };
 
@@ -40,7 +39,9 @@ struct fake_ring {
 	int log;		/* a file with all that it logged */
 	int listeners[PORT_COUNT];
 	uint16_t ports[PORT_COUNT];
-	struct ipc_channel parent, auth;
+	struct ipc_channel parent, auth, door;	/* the last leads to the maildrop process */
+	uint32_t door_number;
+	struct ipc_early early;	/* of the next handover */
 	struct config config;
 	struct fake_maildrop maildrops[FAKE_MAILDROPS_MAX];
 	bool idle_maildrops;	/* do not read or answer by themselves */
@@ -100,9 +101,14 @@ void ring_sync(struct fake_ring *);
 /* A new channel between login and the fake auth, which forgets what it was asked. */
 void ring_new_auth(struct fake_ring *);
 void ring_auth_dies(struct fake_ring *);
+/* A maildrop process of that number, instead of the one before. */
+void ring_new_door(struct fake_ring *, uint32_t number);
+void ring_door_closes(struct fake_ring *);
 /* Has a line of the log this in it? */
 bool ring_logged(struct fake_ring *, const char *text);
 
+/* Grants that session. */
+void fake_auth_grant(struct fake_ring *, uint64_t session, const char *user, const char *method);
 /* A message for auth. */
 void fake_auth_hear(struct fake_ring *, struct ipc_message *);
 

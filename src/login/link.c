@@ -46,6 +46,13 @@ link_event(uv_poll_t *poll, int status, int events)
 	link_poll(link);
 }
 
+void
+link_hear(struct link *link)
+{
+	if (link != NULL)
+		link_event(&link->poll, 0, UV_READABLE);
+}
+
 static void
 link_free(uv_handle_t *handle)
 {
@@ -82,11 +89,11 @@ link_close(struct link *link)
 }
 
 int
-link_send(struct link *link, enum ipc_type type, const void *body, struct error *error)
+link_send(struct link *link, enum ipc_type type, const void *body, int descriptor, struct error *error)
 {
 	if (link == NULL)
 		return error_set(error, ERROR_TEMPORARY, "the other process is not there");
-	if (channel_send(&link->channel, type, body, -1, error) < 0)
+	if (channel_send(&link->channel, type, body, descriptor, error) < 0)
 		return -1;
 	link_poll(link);
 	return 0;

@@ -23,5 +23,7 @@ struct link *link_open(struct login *, int descriptor, enum ipc_role peer,
     void (*end)(struct login *, struct link *, const struct error *));
 /* Frees it, a little later. NULL is fine. */
 void link_close(struct link *);
-/* link NULL: ERROR_TEMPORARY. */
-int link_send(struct link *, enum ipc_type, const void *body, struct error *);
+/* link NULL: ERROR_TEMPORARY. descriptor: as in channel_send(). */
+int link_send(struct link *, enum ipc_type, const void *body, int descriptor, struct error *);
+/* What has come is heard now, not at its turn. NULL is fine. */
+void link_hear(struct link *);

@@ -12,6 +12,7 @@
 #include "base/writer.h"
 #include "config/config.h"
 #include "login/crowd.h"
+#include "login/doors.h"
 #include "login/link.h"
 #include "pop3/line.h"
 #include "tls/tls.h"
@@ -43,6 +44,7 @@ struct login {
 	const char *domain;		/* of APOP's timestamps */
 
 	struct link *parent, *auth;	/* NULL: gone, or not yet there */
+	struct door *doors[DOOR_BUCKETS];	/* to maildrop processes, by number */
 	struct listener *listeners;
 	int sockets_max;		/* a client whose descriptor is not below it is one too many */
 	uv_timer_t accept_pause, stop_timer, auth_timer;

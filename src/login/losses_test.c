@@ -70,7 +70,7 @@ test_auth_is_tired_of_waiting(void **state)
 	ring_stop(&ring);
 }
 
-/* A descriptor that finds no room costs this one login, and no more. */
+/* A descriptor that cannot be had costs this one login, and no more; in clear text none is needed. */
 static void
 test_no_room_for_a_descriptor(void **state)
 {
@@ -81,17 +81,81 @@ test_no_room_for_a_descriptor(void **state)
 
 	(void)state;
 	ring_config(&config);
-	ring_start(&ring, &config, NULL);
-	user = user_connect(&ring, PORT_PLAIN);
+	ring_start(&ring, &config, &fake_certificates);
+	user = user_connect(&ring, PORT_TLS);
 	user_expects(user, READY);
 	assert_int_equal(prlimit(ring.pid, RLIMIT_NOFILE, NULL, &before), 0);
 	full = (struct rlimit){ 3, before.rlim_max };
 	assert_int_equal(prlimit(ring.pid, RLIMIT_NOFILE, &full, NULL), 0);
 	user_says(user, "USER anna\r\nPASS secret\r\n", 24);
-	user_expects(user, "+OK send PASS\r\n-ERR [SYS/TEMP] login is not possible at the moment\r\n");
+	user_expects(user, "+OK send PASS\r\n"
+	    "-ERR [SYS/TEMP] the maildrop cannot be opened at the moment\r\n");
 	assert_int_equal(prlimit(ring.pid, RLIMIT_NOFILE, &before, NULL), 0);
 	user_says(user, "USER anna\r\nPASS secret\r\n", 24);
 	user_expects(user, "+OK send PASS\r\n+OK open []\r\n");
+	user_leaves(user);
+	ring_stop(&ring);
+}
+
+/* A maildrop process that has gone costs a login, and nobody more. */
+static void
+test_the_maildrop_process_has_gone(void **state)
+{
+	static const struct {
+		enum fake_port port;
+		const char *says;
+	} cases[] = {
+		{ PORT_PLAIN, "USER anna\r\nPASS secret\r\n" },
+		{ PORT_PLAIN, "USER anna\r\nPASS secret\r\nSTAT\r\n" },
+		{ PORT_TLS, "USER anna\r\nPASS secret\r\n" },
+	};
+	struct fake_user *user;
+	struct fake_ring ring;
+	struct config config;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, &fake_certificates);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		user = user_connect(&ring, cases[i].port);
+		user_expects(user, READY);
+		ring_door_closes(&ring);
+		user_says(user, cases[i].says, strlen(cases[i].says));
+		user_expects(user, "+OK send PASS\r\n"
+		    "-ERR [SYS/TEMP] the maildrop cannot be opened at the moment\r\n");
+		if (strstr(cases[i].says, "STAT") != NULL)
+			user_expects(user, "-ERR log in first\r\n");
+		ring_new_door(&ring, 8 + (uint32_t)i);
+		user_says(user, "USER anna\r\nPASS secret\r\n", 24);
+		user_expects(user, "+OK send PASS\r\n+OK open []\r\n");
+		user_leaves(user);
+	}
+	ring_stop(&ring);
+}
+
+/* What the parent said before auth spoke is heard before it is acted upon. */
+static void
+test_a_new_maildrop_process_is_known_in_time(void **state)
+{
+	struct fake_user *user;
+	struct fake_ring ring;
+	struct config config;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, NULL);
+	user = user_connect(&ring, PORT_PLAIN);
+	user_expects(user, READY);
+	user_says(user, "USER silent\r\nPASS x\r\nNOOP\r\n", 27);
+	user_expects(user, "+OK send PASS\r\n");
+	while (ring.asking == 0)
+		assert_true(ring_serve(&ring, PATIENCE_MILLISECONDS));
+	ring_hold(&ring);
+	ring.door_number = 99;
+	fake_auth_grant(&ring, ring.asking, "silent", "PASS");
+	ring_new_door(&ring, 99);
+	ring_go_on(&ring);
+	user_expects(user, "+OK open [NOOP\r\n]\r\n");
 	user_leaves(user);
 	ring_stop(&ring);
 }
@@ -205,6 +269,8 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_auth_is_lost),
 		cmocka_unit_test(test_auth_is_tired_of_waiting),
 		cmocka_unit_test(test_no_room_for_a_descriptor),
+		cmocka_unit_test(test_the_maildrop_process_has_gone),
+		cmocka_unit_test(test_a_new_maildrop_process_is_known_in_time),
 		cmocka_unit_test(test_the_end_of_a_reply),
 		cmocka_unit_test(test_lingering_ends),
 	};

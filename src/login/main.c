@@ -7,7 +7,7 @@
  * Never sees: a mailbox, the password file, any file at all. Passwords pass through, to auth, and
  *   are wiped behind it.
  * Talks to: strangers; the parent (settings, keys, listening sockets); auth; and maildrop
- *   processes, but only over descriptors that auth gave it.
+ *   processes, but only about clients whom auth has let in.
  *
  * A stranger can make it use a bounded amount of memory and time, and what breaks here holds no
  * mail.
@@ -131,6 +131,7 @@ static void
 login_free(struct login *login)
 {
 	pumps_end(login);
+	doors_close(login);
 	link_close(login->auth);
 	link_close(login->parent);
 	uv_walk(&login->loop, close_handle, NULL);

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "ipc/channel.h"
 #include "login/connection.h"
 #include "login/login.h"
 #include "login/watch.h"
@@ -326,24 +325,25 @@ pair_heard(void *owner, int events)
 	update(pump, false);
 }
 
-/* Takes over the stream of the connection and the socket to the maildrop. */
+/* Takes over the stream of the connection, and the socket to the maildrop also when it fails. */
 static int
-pump_start(struct connection *c)
+pump_start(struct connection *c, int socket)
 {
 	struct login *login = c->login;
 	struct pump *pump = calloc(1, sizeof(*pump));
 
-	if (pump == NULL)
+	if (pump == NULL) {
+		close(socket);
 		return -1;
+	}
 	pump->login = login;
 	pump->session = c->session;
-	pump->socket = c->granted;
+	pump->socket = socket;
 	pump->stream = c->stream;
 	pump->chunk = CHUNK_MAX;
 	tls_secrets_over(pump->stream.tls);
 	pump->client = c->watch;
 	watch_pass(pump->client, client_heard, pump);
-	c->granted = -1;
 	c->stream = (struct stream){ .socket = -1 };
 	c->watch = NULL;
 	deadlines_add(&login->pumps, &pump->deadline, DEADLINE_NEVER);
@@ -359,39 +359,69 @@ pump_start(struct connection *c)
 	return 0;
 }
 
-/* The maildrop has gone between its promise and now, or we are out of something. */
+/*
+ * The maildrop has gone between its promise and now, or we are out of something. Or it was heard
+ * meanwhile that everybody has to go.
+ */
 static void
 apologize(struct connection *c, const struct error *error)
 {
+	if (c->state == CONNECTION_CLOSED)
+		return;
 	LOG(LOG_LEVEL_WARNING, "handover-failed", LOG_SESSION(c->session), LOG_REASON(error));
-	close(c->granted);
-	c->granted = -1;
+	c->granted = false;
 	connection_begin(c);
 	connection_refuse(c, ERROR_TEMPORARY, "the maildrop cannot be opened at the moment");
 	connection_resume(c);
 }
 
-void
-hand_over(struct connection *c)
+/* Sends the socket to the maildrop, with all that it has to know. */
+static int
+send_client(struct connection *c, int socket, struct error *error)
 {
-	bool protected = connection_is_protected(c);
 	struct capabilities capabilities;
 	struct ipc_handover handover;
-	struct error error;
 
 	memset(&handover, 0, sizeof(handover));
 	connection_capabilities(c, &capabilities, handover.sasl, sizeof(handover.sasl));
 	handover.session = c->session;
-	handover.tls = protected;
+	handover.pumped = connection_is_protected(c);
 	handover.stls = capabilities.stls;
 	handover.user = capabilities.user;
-	if (handover_send(c->granted, &handover, protected ? -1 : c->stream.socket, c->held,
-		c->held_size, &error) < 0) {
+	return door_send(c->login, c->maildrop, &handover, socket, c->held, c->held_size, error);
+}
+
+static void
+hand_over_pumped(struct connection *c)
+{
+	struct error error;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+		error_errno(&error, ERROR_TEMPORARY, "cannot make a pair of sockets");
 		apologize(c, &error);
 		return;
 	}
-	if (!protected)
-		connection_end(c, NULL);
-	else if (pump_start(c) < 0)
+	if (send_client(c, ends[0], &error) < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		apologize(c, &error);
+		return;
+	}
+	close(ends[0]);
+	if (pump_start(c, ends[1]) < 0)
 		connection_end(c, "no memory");
+}
+
+void
+hand_over(struct connection *c)
+{
+	struct error error;
+
+	if (connection_is_protected(c))
+		hand_over_pumped(c);
+	else if (send_client(c, c->stream.socket, &error) < 0)
+		apologize(c, &error);
+	else
+		connection_end(c, NULL);
 }

@@ -8,7 +8,7 @@ struct connection;
 struct deadline;
 struct login;
 
-/* connection->granted leads to the maildrop. The connection ends, or goes on after an -ERR. */
+/* To connection->maildrop. The connection ends, or goes on after an -ERR. */
 void hand_over(struct connection *);
 /* An element of login->slow whose client has taken nothing for too long. */
 void pump_expired(struct deadline *);

@@ -336,7 +336,7 @@ test_stls(void **state)
 	assert_int_equal(ring.checks, 0);
 	user_says(user, "USER anna\r\nPASS secret\r\n", 24);
 	user_expects(user, "+OK send PASS\r\n+OK open []\r\n");
-	assert_true(ring.maildrops[0].handover.tls);
+	assert_true(ring.maildrops[0].handover.pumped);
 	assert_false(ring.maildrops[0].handover.stls);
 	assert_true(ring.maildrops[0].handover.user);
 	assert_string_equal(ring.maildrops[0].handover.sasl, "PLAIN LOGIN");

@@ -3,6 +3,7 @@
 #include "maildrop/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "ipc/channel.h"
 #include "maildrop/client_list.h"
+#include "maildrop/doors.h"
 
-#define HANDOVER_MILLISECONDS 30000	/* login has the client at hand: it is quick, or dead */
 #define LINGER_OCTETS 4096		/* so much may be unsent at a close; it is gone in a moment */
 #define TAKEOVER_MILLISECONDS 3000	/* how long an ended session may take to let the lock go */
 #define TAKEOVER_SLICE_MILLISECONDS 5
@@ -36,7 +36,7 @@ client_log_end(const struct client *client)
 	    LOG_NUMBER("milliseconds", clock_milliseconds() - client->began_milliseconds));
 }
 
-static void
+void
 client_free(struct client *client)
 {
 	rules_release(client->rules);
@@ -167,20 +167,6 @@ client_serve(struct client *client, struct scratch *scratch, size_t size)
 	return client_keep(client, scratch->input + done, size - done);
 }
 
-/* The session's descriptor changes from auth's pair to the client's own socket. */
-static void
-client_take_socket(struct client *client, int socket)
-{
-	struct clients *clients = client->clients;
-	int stream = client->source.descriptor;
-
-	pthread_mutex_lock(&clients->lock);
-	pool_exchange(&client->source, socket);
-	client->direct = true;
-	pthread_mutex_unlock(&clients->lock);
-	close(stream);
-}
-
 /* FNV-1a: tells places apart in one process, nothing more. Never 0. */
 static uint64_t
 place_hash(const char *place)
@@ -238,6 +224,19 @@ client_open_store(struct client *client, struct store **store, struct error *err
 	return 0;
 }
 
+/* One that could block would hold a thread for as long as login likes. */
+static bool
+client_may_run(const struct client *client)
+{
+	int flags = fcntl(client->source.descriptor, F_GETFL);
+
+	if (flags >= 0 && (flags & O_NONBLOCK) != 0)
+		return true;
+	LOG(LOG_LEVEL_ERROR, "handover-refused", LOG_SESSION(client->session.id),
+	    LOG_TEXT("reason", "the socket blocks"));
+	return false;
+}
+
 static void
 client_open(struct client *client, const struct ipc_handover *handover, struct scratch *scratch,
     size_t early_size)
@@ -267,29 +266,21 @@ client_open(struct client *client, const struct ipc_handover *handover, struct s
 		client_park(client, client->rules->idle_milliseconds);
 }
 
+/* Both have come, auth's word and login's client. */
 static void
-client_handover(struct client *client, struct scratch *scratch)
+client_begin(struct client *client, struct arrival *arrival, struct scratch *scratch)
 {
-	struct ipc_handover handover;
-	struct error error;
-	size_t early_size;
-	int socket, result;
+	const struct ipc_handover handover = arrival->handover;
+	size_t early_size = arrival->early_size;
 
-	result = handover_receive(client->source.descriptor, &handover, &socket, scratch->input,
-	    &early_size, &error);
-	if (result == 0) {
-		client_park(client, HANDOVER_MILLISECONDS);
-		return;
-	}
-	if (result < 0) {
-		LOG(LOG_LEVEL_INFO, "handover-failed", LOG_SESSION(client->session.id),
-		    LOG_REASON(&error));
+	memcpy(scratch->input, arrival->early, early_size);
+	client->arrival = NULL;
+	arrival->socket = -1;
+	arrival_free(arrival);
+	if (client_interrupted(client) || !client_may_run(client))
 		client_end(client);
-		return;
-	}
-	if (socket >= 0)
-		client_take_socket(client, socket);
-	client_open(client, &handover, scratch, early_size);
+	else
+		client_open(client, &handover, scratch, early_size);
 }
 
 static void
@@ -324,10 +315,10 @@ client_ready(struct source *source, struct scratch *scratch)
 		return;
 	}
 	clients_run(client->clients, client);
-	if (client_interrupted(client))
+	if (client->arrival != NULL)
+		client_begin(client, client->arrival, scratch);
+	else if (client_interrupted(client))
 		client_end(client);
-	else if (client->place != NULL)
-		client_handover(client, scratch);
 	else
 		client_talk(client, scratch);
 }
@@ -355,22 +346,35 @@ client_new(uint64_t session, const char *user, const char *peer, const char *pla
 }
 
 int
-client_begin(struct clients *clients, const struct ipc_open *open, int stream, struct rules *rules,
+client_expect(struct clients *clients, const struct ipc_open *open, struct rules *rules,
     struct error *error)
 {
 	struct client *client = client_new(open->session, open->user, open->peer, open->place);
 
 	if (client == NULL) {
-		close(stream);
 		rules_release(rules);
 		return error_set(error, ERROR_TEMPORARY, "no memory for a session");
 	}
 	client->clients = clients;
 	client->rules = rules;
-	client->source = (struct source){ .descriptor = stream, .ready = client_ready };
-	clients_put(clients, client);
-	client_park(client, HANDOVER_MILLISECONDS);
+	client->slot = open->slot;
+	client->source = (struct source){ .descriptor = -1, .ready = client_ready };
+	if (!clients_expect(clients, client)) {
+		client_free(client);
+		return error_set(error, ERROR_TEMPORARY, "the process is leaving");
+	}
 	return 0;
+}
+
+bool
+client_arrive(struct clients *clients, struct arrival *arrival, bool keep, struct scratch *scratch)
+{
+	struct client *client = clients_admit(clients, arrival, keep);
+
+	if (client == NULL)
+		return false;
+	client_begin(client, arrival, scratch);
+	return true;
 }
 
 int

@@ -11,6 +11,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "maildrop/doors.h"
+
+#define HANDOVER_MILLISECONDS 30000	/* login has the client at hand: it is quick, or dead */
 
 struct clients *
 clients_new(struct pool *pool)
@@ -34,10 +38,13 @@ client_interrupt(struct client *client, enum session_end end, int how)
 	shutdown(client->source.descriptor, how);
 }
 
-void
-clients_put(struct clients *clients, struct client *client)
+/* The lock is held. Its thread, or the arrival's, is the caller's to find. */
+static void
+client_enter(struct clients *clients, struct client *client, struct arrival *arrival)
 {
-	pthread_mutex_lock(&clients->lock);
+	client->arrival = arrival;
+	client->direct = !arrival->handover.pumped;
+	client->source.descriptor = arrival->socket;
 	client->next = clients->first;
 	if (client->next != NULL)
 		client->next->previous = client;
@@ -45,7 +52,106 @@ clients_put(struct clients *clients, struct client *client)
 	clients->count++;
 	if (clients->leaving_end != SESSION_LIVES)
 		client_interrupt(client, clients->leaving_end, SHUT_RD);
+}
+
+static bool
+belong_together(const struct client *client, const struct arrival *arrival)
+{
+	return client->session.id == arrival->handover.session && client->slot == arrival->slot;
+}
+
+bool
+clients_expect(struct clients *clients, struct client *client)
+{
+	struct arrival **place = &clients->arrivals, *arrival;
+	bool accepted;
+
+	pthread_mutex_lock(&clients->lock);
+	accepted = clients->leaving_end == SESSION_LIVES;
+	while (*place != NULL && !belong_together(client, *place))
+		place = &(*place)->next;
+	arrival = accepted ? *place : NULL;
+	if (arrival != NULL) {
+		*place = arrival->next;
+		client_enter(clients, client, arrival);
+	} else if (accepted) {
+		client->next = clients->expected;
+		clients->expected = client;
+	}
 	pthread_mutex_unlock(&clients->lock);
+	if (arrival != NULL && pool_arm_at_once(clients->pool, &client->source) != 0)
+		client_interrupt(client, SESSION_DISCONNECTED, SHUT_RDWR);
+	return accepted;
+}
+
+struct client *
+clients_admit(struct clients *clients, struct arrival *arrival, bool keep)
+{
+	struct client **place = &clients->expected, *client;
+	bool leaving;
+
+	pthread_mutex_lock(&clients->lock);
+	while (*place != NULL && !belong_together(*place, arrival))
+		place = &(*place)->next;
+	client = *place;
+	leaving = clients->leaving_end != SESSION_LIVES;
+	if (client != NULL) {
+		*place = client->next;
+		client_enter(clients, client, arrival);
+	} else if (keep && !leaving) {
+		arrival->next = clients->arrivals;
+		clients->arrivals = arrival;
+	}
+	pthread_mutex_unlock(&clients->lock);
+	if (client == NULL && keep && leaving)
+		arrival_free(arrival);
+	return client;
+}
+
+bool
+clients_keep_arrivals(struct clients *clients)
+{
+	bool some;
+
+	pthread_mutex_lock(&clients->lock);
+	some = clients->arrivals != NULL;
+	pthread_mutex_unlock(&clients->lock);
+	return some;
+}
+
+/* The lock is held. */
+static bool
+clients_have_left(const struct clients *clients)
+{
+	return clients->leaving && clients->count == 0 && clients->expected == NULL;
+}
+
+/* Those whom nobody handed over (their clients have gone, mostly) or expected until that moment. */
+static void
+clients_forget(struct clients *clients, uint64_t moment)
+{
+	struct client **place = &clients->expected, *client;
+	struct arrival **door = &clients->arrivals, *arrival;
+
+	while ((client = *place) != NULL) {
+		if (client->began_milliseconds > moment) {
+			place = &client->next;
+			continue;
+		}
+		*place = client->next;
+		LOG(LOG_LEVEL_DEBUG, "not-handed-over", LOG_SESSION(client->session.id));
+		client_free(client);
+	}
+	while ((arrival = *door) != NULL) {
+		if (arrival->at_milliseconds > moment) {
+			door = &arrival->next;
+			continue;
+		}
+		*door = arrival->next;
+		LOG(LOG_LEVEL_WARNING, "not-expected", LOG_SESSION(arrival->handover.session),
+		    LOG_NUMBER("slot", arrival->slot));
+		arrival_free(arrival);
+	}
 }
 
 void
@@ -61,7 +167,7 @@ clients_remove(struct clients *clients, struct client *client)
 	else
 		clients->first = client->next;
 	clients->count--;
-	last = clients->leaving && clients->count == 0;
+	last = clients_have_left(clients);
 	pthread_mutex_unlock(&clients->lock);
 	if (last)
 		_exit(0);
@@ -109,8 +215,11 @@ void
 clients_tick(struct clients *clients)
 {
 	uint64_t now = clock_milliseconds();
+	bool last;
 
 	pthread_mutex_lock(&clients->lock);
+	clients_forget(clients, now - HANDOVER_MILLISECONDS);
+	last = clients_have_left(clients);
 	for (struct client *client = clients->first; client != NULL; client = client->next) {
 		if (client->waiting && client->deadline_milliseconds <= now)
 			client_interrupt(client, SESSION_TIMEOUT, SHUT_RDWR);
@@ -118,6 +227,8 @@ clients_tick(struct clients *clients)
 			client_watch(client);
 	}
 	pthread_mutex_unlock(&clients->lock);
+	if (last)
+		_exit(0);
 }
 
 void
@@ -200,13 +311,15 @@ clients_leave(struct clients *clients, enum session_end end)
 
 	pthread_mutex_lock(&clients->lock);
 	clients->leaving = true;
-	if (end != SESSION_LIVES)
+	if (end != SESSION_LIVES) {
 		clients->leaving_end = end;
+		clients_forget(clients, UINT64_MAX);
+	}
 	/* Reading ends; a command that runs may still answer. */
 	for (struct client *client = clients->first; client != NULL; client = client->next)
 		if (end != SESSION_LIVES)
 			client_interrupt(client, end, SHUT_RD);
-	last = clients->count == 0;
+	last = clients_have_left(clients);
 	pthread_mutex_unlock(&clients->lock);
 	if (last)
 		_exit(0);

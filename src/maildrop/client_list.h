@@ -12,6 +12,8 @@ struct client {
 	struct rules *rules;
 	struct session session;
 	struct writer writer;
+	uint32_t slot;			/* of the login process that may hand it over */
+	struct arrival *arrival;	/* handed over, but not begun yet */
 	bool direct;			/* the descriptor is the client's own socket */
 	bool corked;			/* only full packets leave it */
 	bool unheard;			/* something was said behind QUIT */
@@ -23,7 +25,7 @@ struct client {
 	atomic_uint_fast64_t heard_milliseconds;	/* when the client last said or took something */
 	uint64_t place_hash;		/* guarded by the list: whose maildrop; 0 until it is open */
 	bool watched;			/* guarded by the list: keepalive is on */
-	char *place;			/* NULL once the session is open */
+	char *place;			/* NULL once it was tried to be opened */
 	char *sasl;			/* as announced */
 	char *line;			/* the start of a line that is not complete */
 	size_t line_size;
@@ -35,12 +37,21 @@ struct clients {
 	struct pool *pool;
 	pthread_mutex_t lock;
 	struct client *first;
-	size_t count;
+	struct client *expected;	/* by auth; not yet here. They are few */
+	struct arrival *arrivals;	/* here, but not yet expected: fewer */
+	size_t count;			/* of those that are here */
 	bool leaving;
 	enum session_end leaving_end;	/* SESSION_LIVES: those that are here may stay to their end */
 };
 
-void clients_put(struct clients *, struct client *);
+/*
+ * From now on it is expected; if its arrival waits already it begins in some thread. False: the process
+ * is leaving, and it is still the caller's.
+ */
+bool clients_expect(struct clients *, struct client *);
+/* The client that is expected there is put among those that are here. NULL: none, and see keep above. */
+struct client *clients_admit(struct clients *, struct arrival *, bool keep);
+void client_free(struct client *);
 /* Takes it out; exits the process if it was the last and the process is leaving. */
 void clients_remove(struct clients *, struct client *);
 enum takeover {

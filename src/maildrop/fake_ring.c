@@ -83,6 +83,20 @@ auth_connect(void)
 	close(ends[1]);
 }
 
+void
+login_connect(void)
+{
+	struct ipc_channel_for to_login = { .role = IPC_LOGIN, .slot = LOGIN_SLOT };
+	struct error error;
+	int ends[2];
+
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	channel_close(&t.door);
+	channel_open(&t.door, ends[0], IPC_LOGIN, IPC_MAILDROP);
+	assert_int_equal(channel_send(&t.control, IPC_CHANNEL, &to_login, ends[1], &error), 0);
+	close(ends[1]);
+}
+
 struct ipc_message
 control_receive(void)
 {
@@ -111,11 +125,12 @@ process_start(void)
 	}
 	close(ends[1]);
 	channel_open(&t.control, ends[0], IPC_PARENT, IPC_MAILDROP);
-	t.auth.descriptor = -1;
+	t.auth.descriptor = t.door.descriptor = -1;
 	memfd = config_to_memfd(&t.config, &error);
 	assert_true(memfd >= 0);
 	assert_int_equal(channel_send(&t.control, IPC_SETTINGS, NULL, memfd, &error), 0);
 	close(memfd);
+	login_connect();
 	auth_connect();
 	assert_int_equal(control_receive().type, IPC_READY);
 }
@@ -153,6 +168,7 @@ teardown(void **state)
 	}
 	channel_close(&t.control);
 	channel_close(&t.auth);
+	channel_close(&t.door);
 	return 0;
 }
 
@@ -165,57 +181,52 @@ patience(int socket)
 }
 
 void
-auth_opens(const char *user, uint64_t session, int stream)
+auth_opens(const char *user, uint64_t session)
 {
 	struct ipc_open open;
 	struct error error;
 
 	memset(&open, 0, sizeof(open));
 	open.session = session;
+	open.slot = LOGIN_SLOT;
 	snprintf(open.user, sizeof(open.user), "%s", user);
 	snprintf(open.peer, sizeof(open.peer), "192.0.2.1:4711");
 	snprintf(open.place, sizeof(open.place), "maildir:%s/%s", root, user);
-	assert_int_equal(fcntl(stream, F_SETFL, O_NONBLOCK), 0);
-	assert_int_equal(channel_send(&t.auth, IPC_OPEN, &open, stream, &error), 0);
-	close(stream);
+	assert_int_equal(channel_send(&t.auth, IPC_OPEN, &open, -1, &error), 0);
 }
 
 void
-login_hands_over(int stream, uint64_t session, int client, const char *early)
+login_hands_over(uint64_t session, int client, bool pumped, const char *early)
 {
 	struct ipc_handover handover;
+	struct ipc_early said;
 	struct error error;
 
 	memset(&handover, 0, sizeof(handover));
-	handover.session = session;
+	memset(&said, 0, sizeof(said));
+	handover.session = said.session = session;
+	handover.pumped = pumped;
 	handover.user = true;
 	strcpy(handover.sasl, "PLAIN");
-	assert_int_equal(handover_send(stream, &handover, client, early, strlen(early), &error), 0);
-	if (client >= 0) {
-		close(client);
-		close(stream);
-	}
+	said.size = (uint32_t)strlen(early);
+	memcpy(said.data, early, said.size);
+	if (said.size > 0)
+		assert_int_equal(channel_send(&t.door, IPC_EARLY, &said, -1, &error), 0);
+	assert_int_equal(channel_send(&t.door, IPC_HANDOVER, &handover, client, &error), 0);
+	close(client);
 }
 
 struct talker
 log_in(const char *user, bool clear, uint64_t session, const char *early)
 {
-	struct talker talker;
-	int pair[2], client[2];
+	int ends[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	auth_opens(user, session, pair[1]);
-	if (clear) {
-		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
-		assert_int_equal(fcntl(client[1], F_SETFL, O_NONBLOCK), 0);
-		login_hands_over(pair[0], session, client[1], early);
-		talker = (struct talker){ .socket = client[0], .stream = -1 };
-	} else {
-		login_hands_over(pair[0], session, -1, early);
-		talker = (struct talker){ .socket = pair[0], .stream = pair[0] };
-	}
-	patience(talker.socket);
-	return talker;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+	auth_opens(user, session);
+	login_hands_over(session, ends[1], !clear, early);
+	patience(ends[0]);
+	return (struct talker){ .socket = ends[0] };
 }
 
 void

@@ -18,14 +18,13 @@
 /* The process, and the other ends of its channels. */
 struct service {
 	pid_t process;
-	struct ipc_channel control, auth;
+	struct ipc_channel control, auth, door;	/* the last is login's */
 	struct config config;
 };
 
 /* One client as the test holds it. */
 struct talker {
-	int socket;		/* the client's */
-	int stream;		/* login's end of the pair; -1: handed over */
+	int socket;		/* the client's, or login's end of one that is pumped */
 };
 
 extern const char *program;
@@ -48,11 +47,15 @@ void process_start(void);
 int process_wait(void);
 struct ipc_message control_receive(void);
 void auth_connect(void);
+/* A door for a login process; closes the one before. */
+void login_connect(void);
 
-/* What auth does for a client that has logged in; the other end of stream is login's. */
-void auth_opens(const char *user, uint64_t session, int stream);
-/* What login does: hands the client's socket over (-1: pumps), with what came behind the password. */
-void login_hands_over(int stream, uint64_t session, int client, const char *early);
+#define LOGIN_SLOT 2
+
+/* What auth does for a client that has logged in. */
+void auth_opens(const char *user, uint64_t session);
+/* What login does: hands a socket over, with what came behind the password. Closes its copy. */
+void login_hands_over(uint64_t session, int client, bool pumped, const char *early);
 /* Both. clear: on a socket of the client's own. */
 struct talker log_in(const char *user, bool clear, uint64_t session, const char *early);
 

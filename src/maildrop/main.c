@@ -1,13 +1,13 @@
 /*
  * restante-maildrop: the TRANSACTION and UPDATE states of POP3 for the maildrops of one Unix uid.
  *
- * It is reached only by somebody who has logged in: auth makes a pair of sockets, sends one end
- * here with the place that it stands for (IPC_OPEN), and the other to login, which hands the client
- * over on it. A session waits in epoll and holds a thread only while a command runs.
+ * It is reached only by somebody who has logged in: auth says which session comes from which login
+ * process, and what to open for it (IPC_OPEN), and that login hands the client over (IPC_HANDOVER). A
+ * session waits in epoll and holds a thread only while a command runs.
  *
  * Holds: the mail of its uid, below the one directory that Landlock leaves it (and the one for its
  * indexes, if they are not beside the mail). Never sees: passwords, TLS keys, other users' mail.
- * Talks to: parent (settings, reports, when to stop), auth (IPC_OPEN), and its clients.
+ * Talks to: parent (settings, channels, reports, when to stop), auth, login, and its clients.
  *
  * By hand it serves one session on its standard input and output:
  *

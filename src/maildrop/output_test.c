@@ -6,6 +6,7 @@
 #include "maildrop/fake_ring.h"
 
 #include <linux/tcp.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +21,12 @@
 static struct talker
 log_in_by_tcp(const char *early)
 {
-	int pair[2], client[2];
+	int client[2];
 
 	tcp_pair(client, SMALL_WINDOW);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	auth_opens("anna", 1, pair[1]);
-	login_hands_over(pair[0], 1, client[1], early);
-	return (struct talker){ .socket = client[0], .stream = -1 };
+	auth_opens("anna", 1);
+	login_hands_over(1, client[1], false, early);
+	return (struct talker){ .socket = client[0] };
 }
 
 /* The large message and its final dot; slowly: a little at a time, with pauses at the beginning. */
@@ -144,9 +144,10 @@ test_what_is_ready_together_leaves_together(void **state)
 	(void)state;
 	file_put("anna", "3.wire", LINE, 10);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	auth_opens("anna", 1, pair[1]);
-	login_hands_over(pair[0], 1, -1, "STAT\r\nLIST 1\r\n");
-	anna = (struct talker){ .socket = pair[0], .stream = pair[0] };
+	assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
+	auth_opens("anna", 1);
+	login_hands_over(1, pair[1], true, "STAT\r\nLIST 1\r\n");
+	anna = (struct talker){ .socket = pair[0] };
 	patience(pair[0]);
 	hear_record(&anna, "+OK 3 messages (706 octets)\r\n+OK 3 706\r\n+OK 1 3\r\n");
 	say(&anna, "RETR 2\r\n");
@@ -175,7 +176,7 @@ static void
 test_no_packet_leaves_half_full(void **state)
 {
 	struct talker anna;
-	int pair[2], client[2], servers, corked = -1;
+	int client[2], servers, corked = -1;
 	socklen_t size = sizeof(corked);
 	unsigned before;
 
@@ -183,10 +184,9 @@ test_no_packet_leaves_half_full(void **state)
 	file_put("anna", "3.wire", LINE, 300);
 	tcp_pair(client, 0);
 	servers = dup(client[1]);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	auth_opens("anna", 1, pair[1]);
-	login_hands_over(pair[0], 1, client[1], "");
-	anna = (struct talker){ .socket = client[0], .stream = -1 };
+	auth_opens("anna", 1);
+	login_hands_over(1, client[1], false, "");
+	anna = (struct talker){ .socket = client[0] };
 	hear(&anna, "+OK 3 messages (21006 octets)\r\n");
 	before = segments_received(anna.socket);
 	say(&anna, "NOOP\r\nRETR 3\r\nNOOP\r\n");

@@ -126,15 +126,32 @@ pool_new(struct pool **pool, size_t thread_count, size_t thread_count_max, struc
 	return 0;
 }
 
-int
-pool_arm(struct pool *pool, struct source *source)
+static int
+arm(struct pool *pool, struct source *source, uint32_t events)
 {
-	struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
-		.data.ptr = source };
+	struct epoll_event event = { .events = events | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = source };
 	int operation = source->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
 	source->added = true;
 	return epoll_ctl(pool->epoll, operation, source->descriptor, &event);
+}
+
+int
+pool_arm(struct pool *pool, struct source *source)
+{
+	return arm(pool, source, EPOLLIN);
+}
+
+int
+pool_arm_for_end(struct pool *pool, struct source *source)
+{
+	return arm(pool, source, 0);
+}
+
+int
+pool_arm_at_once(struct pool *pool, struct source *source)
+{
+	return arm(pool, source, EPOLLIN | EPOLLOUT);
 }
 
 void

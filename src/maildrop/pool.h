@@ -41,6 +41,10 @@ int pool_new(struct pool **, size_t thread_count, size_t thread_count_max, struc
  * put another in its place with pool_exchange(), without taking it out of the epoll first.
  */
 int pool_arm(struct pool *, struct source *);
+/* The same, but only its end is an event; what it says waits until it is armed in the other way. */
+int pool_arm_for_end(struct pool *, struct source *);
+/* Some thread runs a socket's source now, whether there is something to read or not. */
+int pool_arm_at_once(struct pool *, struct source *);
 /*
  * The source has another descriptor now; the old one is the caller's, who closes it. Only while the
  * source is not armed, or when the old descriptor has nothing more to say.

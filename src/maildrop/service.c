@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "ipc/channel.h"
 #include "maildrop/client.h"
+#include "maildrop/doors.h"
 #include "maildrop/pool.h"
 #include "maildrop/rules.h"
 
@@ -37,7 +38,8 @@ struct service {
 	struct ipc_channel control, auth;
 	struct pool *pool;
 	struct clients *clients;
-	pthread_mutex_t auth_lock;	/* control may replace the channel while auth's source runs */
+	struct doors doors;
+	pthread_mutex_t auth_lock;	/* every thread hears auth, and control may replace the channel */
 	pthread_mutex_t rules_lock;
 	struct rules *rules;
 	atomic_uint_fast64_t idle_milliseconds;
@@ -136,15 +138,26 @@ on_log(struct ipc_message *message)
 
 /* auth has begun anew: its channel replaces the old one. */
 static void
-on_channel(struct ipc_message *message)
+auth_take(int descriptor)
 {
 	pthread_mutex_lock(&service.auth_lock);
 	channel_close(&service.auth);
-	channel_open(&service.auth, message->descriptor, IPC_MAILDROP, IPC_AUTH);
-	pool_exchange(&service.auth_source, message->descriptor);
+	channel_open(&service.auth, descriptor, IPC_MAILDROP, IPC_AUTH);
+	pool_exchange(&service.auth_source, descriptor);
 	service.retiring = service.auth_gone = false;
 	pool_arm(service.pool, &service.auth_source);
 	pthread_mutex_unlock(&service.auth_lock);
+}
+
+static void
+on_channel(struct ipc_message *message)
+{
+	struct error error;
+
+	if (message->body.channel.role == IPC_AUTH)
+		auth_take(message->descriptor);
+	else if (door_open(&service.doors, message->descriptor, message->body.channel.slot, &error) != 0)
+		LOG(LOG_LEVEL_ERROR, "login-unreachable", LOG_REASON(&error));
 }
 
 static void
@@ -216,8 +229,7 @@ on_open(struct ipc_message *message)
 	struct error error;
 
 	service.used_milliseconds = clock_milliseconds();
-	if (client_begin(service.clients, &message->body.open, message->descriptor, rules_now(),
-	        &error) != 0)
+	if (client_expect(service.clients, &message->body.open, rules_now(), &error) != 0)
 		LOG(LOG_LEVEL_ERROR, "session-not-begun", LOG_SESSION(message->body.open.session),
 		    LOG_REASON(&error));
 }
@@ -265,23 +277,39 @@ control_ready(struct source *source, struct scratch *scratch)
 	pool_arm(service.pool, source);
 }
 
+/*
+ * What auth says waits in its channel until a client comes of whom nothing is known (see doors.h), so
+ * that it does not wake this process for each. wait: such a client is here already.
+ */
 static void
-auth_ready(struct source *source, struct scratch *scratch)
+auth_hear(bool wait)
 {
 	bool leaving;
 
-	(void)scratch;
 	pthread_mutex_lock(&service.auth_lock);
-	service.auth_gone = channel_serve(&service.auth) != 0;
-	if (service.auth_gone)
+	if (!service.auth_gone && channel_serve(&service.auth) != 0) {
+		service.auth_gone = true;
 		channel_close(&service.auth);
-	else
-		pool_arm(service.pool, source);
+	} else if (!service.auth_gone && wait) {
+		pool_arm(service.pool, &service.auth_source);
+	}
 	/* Either auth died, and parent will send a new channel, or all that came before is served. */
 	leaving = service.auth_gone && service.retiring;
 	pthread_mutex_unlock(&service.auth_lock);
 	if (leaving)
 		clients_leave(service.clients, SESSION_LIVES);
+}
+
+static void
+auth_ready(struct source *source, struct scratch *scratch)
+{
+	(void)scratch;
+	auth_hear(false);
+	pthread_mutex_lock(&service.auth_lock);
+	if (!service.auth_gone)
+		(clients_keep_arrivals(service.clients) ? pool_arm : pool_arm_for_end)(service.pool,
+		    source);
+	pthread_mutex_unlock(&service.auth_lock);
 }
 
 /*
@@ -330,6 +358,7 @@ clock_ready(struct source *source, struct scratch *scratch)
 
 	(void)scratch;
 	(void)!read(source->descriptor, &ticks, sizeof(ticks));
+	auth_hear(false);
 	clients_tick(service.clients);
 	if (clients_count(service.clients) > 0)
 		service.used_milliseconds = now;
@@ -401,6 +430,7 @@ service_run(const char *root, const char *index, struct error *error)
 	service.clients = clients_new(service.pool);
 	if (service.clients == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the sessions");
+	service.doors = (struct doors){ service.pool, service.clients, auth_hear };
 	service.control_source = (struct source){ .descriptor = CONTROL_DESCRIPTOR,
 		.ready = control_ready };
 	service.auth_source = (struct source){ .descriptor = -1, .ready = auth_ready };

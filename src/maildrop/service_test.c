@@ -190,10 +190,11 @@ test_a_long_report(void **state)
 {
 	enum { SESSIONS = 16000 };
 	struct ipc_report report = { .ticket = 5, .kind = IPC_REPORT_SESSIONS };
-	struct ipc_open open = { .user = "anna", .peer = "192.0.2.1:4711" };
 	struct rlimit before, many;
+	uint64_t session;
 	struct talker bert;
 	struct error error;
+	static int clients[SESSIONS];
 	int pair[2];
 
 	(void)state;
@@ -204,15 +205,17 @@ test_a_long_report(void **state)
 	many = (struct rlimit){ SESSIONS + 100, before.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &many), 0);
 	setup(NULL);
-	snprintf(open.place, sizeof(open.place), "maildir:%s/anna", root);
-	/* Clients of whom login says nothing as yet; one socket does for all. */
-	assert_int_equal(
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-	for (open.session = 1; open.session <= SESSIONS; open.session++) {
-		assert_int_equal(channel_send(&t.auth, IPC_OPEN, &open, pair[1], &error), 0);
+	/* A maildrop that nobody has made is locked by none. */
+	for (session = 1; session <= SESSIONS; session++) {
+		assert_int_equal(
+		    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+		auth_opens("nobody", session);
+		login_hands_over(session, pair[1], true, "");
+		clients[session - 1] = pair[0];
 		channel_empty(&t.auth);
+		channel_empty(&t.door);
 	}
-	bert = log_in("bert", true, open.session, "");
+	bert = log_in("bert", true, session, "");
 	hear(&bert, HELLO);
 	while (sessions_count() <= SESSIONS)
 		usleep(10000);
@@ -223,8 +226,8 @@ test_a_long_report(void **state)
 		assert_int_equal(control_receive().type, IPC_ROW);
 	assert_int_equal(control_receive().type, IPC_REPORT_END);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	close(pair[0]);
-	close(pair[1]);
+	for (int i = 0; i < SESSIONS; i++)
+		close(clients[i]);
 	close(bert.socket);
 }
 
@@ -314,15 +317,14 @@ static void
 test_update_needs_somebody_who_listens(void **state)
 {
 	struct talker again;
-	int pair[2], client[2];
+	int client[2];
 
 	(void)state;
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
 	assert_int_equal(fcntl(client[1], F_SETFL, O_NONBLOCK), 0);
-	login_hands_over(pair[0], 1, client[1], "RETR 1\r\nDELE 1\r\nQUIT\r\n");
+	login_hands_over(1, client[1], false, "RETR 1\r\nDELE 1\r\nQUIT\r\n");
 	close(client[0]);
-	auth_opens("anna", 1, pair[1]);
+	auth_opens("anna", 1);
 	log_in_stubbornly(&again);
 	hear(&again, "2 messages (6 octets)\r\n");
 	assert_true(file_exists("anna", "1.a"));
@@ -337,17 +339,16 @@ test_the_last_answer_arrives_whole(void **state)
 	struct talker anna;
 	char text[65536], tail[sizeof(end)] = "";
 	size_t used = 0, total = 0;
-	int pair[2], client[2];
+	int client[2];
 	ssize_t n;
 
 	(void)state;
 	file_put("anna", "3.large", "sixty-nine octets and a line end make seventy octets of a message...\n",
 	    12000);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	tcp_pair(client, SMALL_WINDOW);
-	auth_opens("anna", 1, pair[1]);
-	login_hands_over(pair[0], 1, client[1], "RETR 3\r\nDELE 1\r\nQUIT\r\n");
-	anna = (struct talker){ .socket = client[0], .stream = -1 };
+	auth_opens("anna", 1);
+	login_hands_over(1, client[1], false, "RETR 3\r\nDELE 1\r\nQUIT\r\n");
+	anna = (struct talker){ .socket = client[0] };
 	while (file_exists("anna", "1.a")) {
 		n = recv(anna.socket, text, 512, MSG_DONTWAIT);
 		total += n > 0 ? (size_t)n : 0;
@@ -374,6 +375,7 @@ restart_with(void (*change)(struct config *))
 	process_wait();
 	channel_close(&t.control);
 	channel_close(&t.auth);
+	channel_close(&t.door);
 	change(&t.config);
 	process_start();
 }
@@ -383,6 +385,70 @@ impatient(struct config *config)
 {
 	config->idle_timeout_seconds = 1;	/* no file could say so: config_read() wants 600 */
 	config->write_timeout_seconds = 1;
+}
+
+/* Login's word alone opens nothing; nor does another login's, or a second one about the same session. */
+static void
+test_only_who_is_expected_comes_in(void **state)
+{
+	struct ipc_open elsewhere = { .session = 1, .slot = LOGIN_SLOT + 1, .user = "anna", .peer = "-" };
+	struct talker anna, bert;
+	struct error error;
+	int stranger[2], again[2];
+
+	(void)state;
+	snprintf(elsewhere.place, sizeof(elsewhere.place), "maildir:%s/anna", root);
+	assert_int_equal(channel_send(&t.auth, IPC_OPEN, &elsewhere, -1, &error), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stranger), 0);
+	assert_int_equal(fcntl(stranger[1], F_SETFL, O_NONBLOCK), 0);
+	login_hands_over(1, stranger[1], false, "STAT\r\n");
+	anna = log_in("anna", true, 2, "");
+	hear(&anna, HELLO);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, again), 0);
+	assert_int_equal(fcntl(again[1], F_SETFL, O_NONBLOCK), 0);
+	login_hands_over(2, again[1], false, "STAT\r\n");
+	bert = log_in("bert", false, 3, "");
+	hear(&bert, HELLO);
+	assert_int_equal(poll(&(struct pollfd){ .fd = stranger[0], .events = POLLIN }, 1, 0), 0);
+	assert_int_equal(poll(&(struct pollfd){ .fd = again[0], .events = POLLIN }, 1, 0), 0);
+	close(stranger[0]);
+	close(again[0]);
+	close(anna.socket);
+	close(bert.socket);
+}
+
+/* A socket that could hold a thread for as long as login likes. */
+static void
+test_a_blocking_socket_is_refused(void **state)
+{
+	struct talker talker;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	auth_opens("anna", 1);
+	login_hands_over(1, ends[1], false, "");
+	patience(ends[0]);
+	talker = (struct talker){ .socket = ends[0] };
+	hear_the_end(&talker);
+	close(ends[0]);
+}
+
+/* Login dies and comes back: who was handed over in clear text stays, and others come in. */
+static void
+test_login_may_die_and_come_back(void **state)
+{
+	struct talker anna = log_in("anna", true, 1, ""), bert;
+
+	(void)state;
+	hear(&anna, HELLO);
+	login_connect();
+	bert = log_in("bert", true, 2, "");
+	hear(&bert, HELLO);
+	say(&anna, "NOOP\r\n");
+	hear(&anna, "+OK still here\r\n");
+	close(anna.socket);
+	close(bert.socket);
 }
 
 static void
@@ -559,6 +625,9 @@ run(void)
 		cmocka_unit_test_setup_teardown(test_stop_ends_without_update, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_without_a_parent_it_leaves, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_auth_may_die_and_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_only_who_is_expected_comes_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_blocking_socket_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_login_may_die_and_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_client_that_does_not_read_holds_up_nobody, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_silence_ends_without_reply_and_without_update, setup,

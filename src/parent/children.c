@@ -120,6 +120,7 @@ child_start(struct parent *parent, struct child *child)
 
 	arguments_of(parent, child, &what);
 	what.identity = identity_of(parent, child, &owner);
+	child->number = child->role == IPC_MAILDROP ? ++parent->last_maildrop : 0;
 	child->started_at = clock_milliseconds();
 	child->state = CHILD_STARTING;
 	child->pid = spawn(parent, &what, &control, &error);

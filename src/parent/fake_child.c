@@ -27,6 +27,8 @@ static struct fake {
 	bool check, ready;
 	struct config config;
 	struct ipc_channel control, peers[MAX]; /* by slot for auth; else [0] is auth */
+	struct ipc_channel doors[MAX]; /* login and maildrop, by what the other is called */
+	uint32_t numbers[MAX]; /* login: of the maildrop processes */
 	int listening[MAX];
 	size_t listening_count;
 	uint32_t generation, next_generation, slot;
@@ -102,21 +104,54 @@ listener(const struct ipc_message *message)
 	fake.listening[fake.listening_count++] = fcntl(message->descriptor, F_DUPFD_CLOEXEC, 10);
 }
 
-/* The ring is closed: one end to the maildrop, one to the login that asked. */
+/* The ring is closed: the maildrop is told, and the login that asked. */
 static void
-open_maildrop(struct ipc_channel *maildrop)
+open_maildrop(struct ipc_channel *maildrop, uint32_t number)
 {
-	struct ipc_granted granted = { .session = 1, .user = "fake", .method = "PASS" };
-	struct ipc_open open = { .session = 1, .user = "fake", .place = "maildir:/nowhere" };
-	int ends[2];
+	struct ipc_granted granted = { .session = 1, .maildrop = number, .user = "fake",
+		.method = "PASS" };
+	struct ipc_open open = { .session = 1, .slot = fake.wanted_slot, .user = "fake",
+		.place = "maildir:/nowhere" };
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return;
-	say(maildrop, IPC_OPEN, &open, ends[0]);
-	say(&fake.peers[fake.wanted_slot], IPC_GRANTED, &granted, ends[1]);
+	say(maildrop, IPC_OPEN, &open, -1);
+	say(&fake.peers[fake.wanted_slot], IPC_GRANTED, &granted, -1);
 	fake.wanted_slot = MAX;
-	close(ends[0]);
-	close(ends[1]);
+}
+
+/* What login does with the client whom auth has let in; the answer is the maildrop's. */
+static void
+hand_over(uint32_t number)
+{
+	struct ipc_handover handover = { .session = 1 };
+	char text[64] = "no door\n";
+	ssize_t length;
+	int ends[2];
+	size_t i = 0;
+
+	while (i < MAX && (fake.numbers[i] != number || fake.doors[i].descriptor < 0))
+		i++;
+	if (i < MAX && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0) {
+		say(&fake.doors[i], IPC_HANDOVER, &handover, ends[0]);
+		close(ends[0]);
+		length = read(ends[1], text, sizeof(text) - 1);
+		text[length > 0 ? length : 0] = '\0';
+		close(ends[1]);
+	}
+	answer_client(text);
+}
+
+static void
+door(const struct ipc_message *message)
+{
+	const struct ipc_channel_for *channel = &message->body.channel;
+	size_t i = 0;
+
+	while (i < MAX - 1 && fake.doors[i].descriptor >= 0 && fake.numbers[i] != channel->slot)
+		i++;
+	channel_close(&fake.doors[i]);
+	fake.numbers[i] = channel->slot;
+	channel_open(&fake.doors[i], fcntl(message->descriptor, F_DUPFD_CLOEXEC, 10), fake.role,
+	    (enum ipc_role)channel->role);
 }
 
 static void
@@ -132,7 +167,7 @@ started(const struct ipc_message *message)
 		fake.known = message->body.started;
 		return;
 	}
-	open_maildrop(&maildrop);
+	open_maildrop(&maildrop, message->body.started.number);
 	channel_close(&maildrop);
 }
 
@@ -167,6 +202,10 @@ hear_parent(struct ipc_message *message)
 		ready();
 		break;
 	case IPC_CHANNEL:
+		if (fake.role != IPC_AUTH && message->body.channel.role != IPC_AUTH) {
+			door(message);
+			break;
+		}
 		fake.slot = message->body.channel.slot;
 		channel_close(&fake.peers[slot]);
 		answer_client("auth has gone\n");
@@ -203,7 +242,7 @@ hear_peer(uint32_t slot, struct ipc_message *message)
 		    fake.wanted.root);
 		if (fake.known_channel.descriptor >= 0 && fake.known.uid == fake.wanted.uid &&
 		    strcmp(fake.known.root, fake.wanted.root) == 0)
-			open_maildrop(&fake.known_channel);
+			open_maildrop(&fake.known_channel, fake.known.number);
 		else
 			say(&fake.control, IPC_START, &fake.wanted, -1);
 	}
@@ -212,14 +251,9 @@ hear_peer(uint32_t slot, struct ipc_message *message)
 		    error_kind_name(message->body.refused.kind));
 		answer_client(text);
 	}
-	/* The maildrop has said its pid on what auth made. */
-	if (message->type == IPC_GRANTED) {
-		ssize_t length = read(message->descriptor, text, sizeof(text) - 1);
-
-		text[length > 0 ? length : 0] = '\0';
-		answer_client(text);
-	}
-	if (message->type == IPC_OPEN)
+	if (message->type == IPC_GRANTED)
+		hand_over(message->body.granted.maildrop);
+	if (message->type == IPC_HANDOVER)
 		dprintf(message->descriptor, "granted %d %u\n", (int)getpid(), getuid());
 }
 
@@ -263,7 +297,7 @@ hear(struct ipc_channel *channel, uint32_t slot)
 			channel_close(channel);
 			if (channel == &fake.control)
 				exit(0);
-			if (fake.role == IPC_LOGIN)
+			if (fake.role == IPC_LOGIN && channel == &fake.peers[0])
 				answer_client("auth has gone\n");
 			return;
 		}
@@ -279,7 +313,7 @@ hear(struct ipc_channel *channel, uint32_t slot)
 static void
 turn(void)
 {
-	struct pollfd polled[1 + 2 * MAX];
+	struct pollfd polled[1 + 3 * MAX];
 
 	memset(polled, 0, sizeof(polled));
 	polled[0] = (struct pollfd){ .fd = fake.control.descriptor, .events = POLLIN };
@@ -289,8 +323,10 @@ turn(void)
 			.fd = i < fake.listening_count && fake.ready ? fake.listening[i] : -1,
 			.events = POLLIN
 		};
+		polled[1 + 2 * MAX + i] =
+		    (struct pollfd){ .fd = fake.doors[i].descriptor, .events = POLLIN };
 	}
-	if (poll(polled, 1 + 2 * MAX, -1) < 0)
+	if (poll(polled, 1 + 3 * MAX, -1) < 0)
 		exit(5);
 	/* Channels come before the clients that need them. */
 	if (polled[0].revents) {
@@ -300,6 +336,8 @@ turn(void)
 	for (uint32_t i = 0; i < MAX; i++) {
 		if (polled[1 + i].revents)
 			hear(&fake.peers[i], i);
+		if (polled[1 + 2 * MAX + i].revents)
+			hear(&fake.doors[i], i);
 		if (polled[1 + MAX + i].revents)
 			accept_client(polled[1 + MAX + i].fd);
 	}
@@ -315,7 +353,7 @@ main(int argc, char **argv)
 	fake.wanted_slot = MAX;
 	fake.known_channel.descriptor = -1;
 	for (size_t i = 0; i < MAX; i++)
-		fake.peers[i].descriptor = -1;
+		fake.peers[i].descriptor = fake.doors[i].descriptor = -1;
 	/* What is promised to a child: these four descriptors and no more. */
 	if (fcntl(3, F_GETFD) < 0 || fcntl(4, F_GETFD) >= 0)
 		return 6;

@@ -41,6 +41,7 @@ struct child {
 	bool wanted;
 	bool gone;		/* nothing more will come of it: freed at the end of the turn */
 	uint32_t slot;		/* login */
+	uint32_t number;	/* maildrop: of this process, never used again */
 	uint64_t joined_at;	/* when it last got a channel to auth */
 	bool retired;		/* maildrop: auth has asked for another in its stead */
 	uint32_t uid, gid;	/* maildrop */
@@ -97,6 +98,7 @@ struct parent {
 	uint32_t generation;
 	struct child *children;
 	size_t maildrop_count;
+	uint32_t last_maildrop;		/* the number of the latest */
 	struct trial trial;
 	int control;			/* the socket for restantectl */
 	struct ctl ctls[CTLS_MAX];
@@ -154,7 +156,10 @@ void send_log(struct parent *, struct child *);
 void tell(struct child *, enum ipc_type, const void *body, int descriptor);
 
 /* ring.c: channels between children. */
-/* -1: there is no channel to be had. Without an auth process 0: its start joins all. */
+/*
+ * With auth and those of the other kind. -1: there is no channel to auth to be had. Without an auth process
+ * 0: its start joins all.
+ */
 int ring_join(struct parent *, struct child *login_or_maildrop);
 /* Its channel has ended although both processes live. */
 void ring_join_again(struct parent *, struct child *login);

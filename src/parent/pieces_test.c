@@ -392,6 +392,52 @@ test_a_maildrop_without_a_channel(void **state)
 	ring_break();
 }
 
+/* A maildrop and a login know of each other before auth speaks of either; others are left alone. */
+static void
+test_login_and_maildrop_are_joined(void **state)
+{
+	struct ipc_channel maildrop_hears;
+	struct child maildrop;
+
+	(void)state;
+	ring_make(IPC_LOGIN);
+	ring.other.slot = 3;
+	ring_child(&maildrop, &maildrop_hears, IPC_MAILDROP);
+	maildrop.number = 17;
+	maildrop_ready(&ring.parent, &maildrop);
+	assert_int_equal(hears(&maildrop_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.role, IPC_LOGIN);
+	assert_int_equal(ring.message.body.channel.slot, 3);
+	assert_int_equal(hears(&maildrop_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.role, IPC_AUTH);
+	assert_int_equal(hears(&ring.other_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.role, IPC_MAILDROP);
+	assert_int_equal(ring.message.body.channel.slot, 17);
+	assert_int_equal(hears(&ring.other_hears), 0);
+	assert_int_equal(hears(&ring.auth_hears), IPC_STARTED);
+	assert_int_equal(ring.message.body.started.number, 17);
+	/* The same when it is the login that is new; and no more than auth's when auth is. */
+	assert_int_equal(ring_join(&ring.parent, &ring.other), 0);
+	assert_int_equal(hears(&ring.other_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.slot, 17);
+	assert_int_equal(hears(&ring.other_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.role, IPC_AUTH);
+	assert_int_equal(hears(&maildrop_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.role, IPC_LOGIN);
+	assert_int_equal(hears(&ring.auth_hears), IPC_CHANNEL);
+	ring_join_all(&ring.parent);
+	assert_int_equal(hears(&maildrop_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.role, IPC_AUTH);
+	assert_int_equal(hears(&maildrop_hears), 0);
+	/* One that was asked to leave gets no new client. */
+	maildrop.retired = true;
+	assert_int_equal(ring_join(&ring.parent, &ring.other), 0);
+	assert_int_equal(hears(&maildrop_hears), 0);
+	channel_close(&maildrop.control);
+	channel_close(&maildrop_hears);
+	ring_break();
+}
+
 int
 main(void)
 {
@@ -406,6 +452,7 @@ main(void)
 		cmocka_unit_test(test_listeners_change),
 		cmocka_unit_test(test_a_lost_channel_is_replaced),
 		cmocka_unit_test(test_a_maildrop_without_a_channel),
+		cmocka_unit_test(test_login_and_maildrop_are_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

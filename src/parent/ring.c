@@ -1,4 +1,7 @@
-/* The ring: a channel between each restante-login and auth, and auth and each restante-maildrop. */
+/*
+ * The ring: a channel between each restante-login and auth, auth and each restante-maildrop, and each
+ * restante-login and each restante-maildrop.
+ */
 
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +22,7 @@ tell_auth(struct child *auth, const struct child *other, int end)
 		return;
 	}
 	memset(&started, 0, sizeof(started));
+	started.number = other->number;
 	started.uid = other->uid;
 	started.gid = other->gid;
 	snprintf(started.root, sizeof(started.root), "%s", other->root);
@@ -34,27 +38,69 @@ running_auth(struct parent *parent)
 	return auth != NULL && auth->pid != 0 && auth->state != CHILD_STOPPING ? auth : NULL;
 }
 
-int
-ring_join(struct parent *parent, struct child *child)
+static int
+make_pair(const struct child *child, int ends[2])
+{
+	struct error error;
+
+	if (ipc_pair(ends, &error) == 0)
+		return 0;
+	LOG(LOG_LEVEL_ERROR, "channel-failed", LOG_TEXT("process", program_name(child->role)),
+	    LOG_NUMBER("pid", child->pid), LOG_REASON(&error));
+	return -1;
+}
+
+static int
+join_auth(struct parent *parent, struct child *child)
 {
 	struct child *auth = running_auth(parent);
-	struct error error;
 	int ends[2];
 
 	child->joined_at = clock_milliseconds();
 	if (auth == NULL)
 		return 0;
-	if (ipc_pair(ends, &error) < 0) {
-		LOG(LOG_LEVEL_ERROR, "channel-failed",
-		    LOG_TEXT("process", program_name(child->role)), LOG_NUMBER("pid", child->pid),
-		    LOG_REASON(&error));
+	if (make_pair(child, ends) < 0)
 		return -1;
-	}
 	tell(child, IPC_CHANNEL, &(struct ipc_channel_for){ IPC_AUTH, child->slot }, ends[0]);
 	tell_auth(auth, child, ends[1]);
 	close(ends[0]);
 	close(ends[1]);
 	return 0;
+}
+
+/* Without it clients of that login cannot come to that maildrop, and are told to try again. */
+static void
+join_login(struct child *login, struct child *maildrop)
+{
+	int ends[2];
+
+	if (make_pair(maildrop, ends) < 0)
+		return;
+	tell(maildrop, IPC_CHANNEL, &(struct ipc_channel_for){ IPC_LOGIN, login->slot }, ends[0]);
+	tell(login, IPC_CHANNEL, &(struct ipc_channel_for){ IPC_MAILDROP, maildrop->number }, ends[1]);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static bool
+serves(const struct child *child, enum ipc_role role)
+{
+	if (child->role != role || child->pid <= 0 || child->state == CHILD_STOPPING)
+		return false;
+	return role == IPC_LOGIN || (child->state == CHILD_READY && !child->retired);
+}
+
+/* Those of the other kind come before auth: it speaks of nobody whom they do not know. */
+int
+ring_join(struct parent *parent, struct child *child)
+{
+	for (struct child *other = parent->children; other != NULL; other = other->next) {
+		if (child->role == IPC_MAILDROP && serves(other, IPC_LOGIN))
+			join_login(other, child);
+		if (child->role == IPC_LOGIN && serves(other, IPC_MAILDROP))
+			join_login(child, other);
+	}
+	return join_auth(parent, child);
 }
 
 /*
@@ -69,19 +115,13 @@ ring_join_again(struct parent *parent, struct child *child)
 		return;
 	LOG(LOG_LEVEL_WARNING, "channel-lost", LOG_TEXT("process", program_name(child->role)),
 	    LOG_NUMBER("pid", child->pid));
-	(void)ring_join(parent, child);
+	(void)join_auth(parent, child);
 }
 
 void
 ring_join_all(struct parent *parent)
 {
-	for (struct child *child = parent->children; child != NULL; child = child->next) {
-		bool login =
-		    child->role == IPC_LOGIN && child->pid > 0 && child->state != CHILD_STOPPING;
-		bool maildrop =
-		    child->role == IPC_MAILDROP && child->state == CHILD_READY && !child->retired;
-
-		if (login || maildrop)
-			(void)ring_join(parent, child);
-	}
+	for (struct child *child = parent->children; child != NULL; child = child->next)
+		if (serves(child, IPC_LOGIN) || serves(child, IPC_MAILDROP))
+			(void)join_auth(parent, child);
 }

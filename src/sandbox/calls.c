@@ -51,7 +51,7 @@ const struct call_group call_groups[] = {
 	/* clients */
 	{ LOGIN | PARENT, { "accept", "accept4" } },
 	/* a new pair of connected sockets, from which nothing else can be reached */
-	{ AUTH | PARENT, { "socketpair" } },
+	{ LOGIN | PARENT, { "socketpair" } },
 	/* files: where, says Landlock */
 	{ AUTH | MAILDROP | PARENT, { "access", "faccessat", "faccessat2", "fstatfs", "getdents64",
 		"lstat", "newfstatat", "open", "openat", "readlink", "readlinkat", "stat", "statfs",

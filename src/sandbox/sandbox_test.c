@@ -571,7 +571,7 @@ static const struct {
 	{ "bind", bind_a_port, PARENT },
 	{ "listen", listen_again, PARENT },
 	{ "accept", accept_a_client, PARENT | LOGIN },
-	{ "make a pair of sockets", make_a_pair, PARENT | AUTH },
+	{ "make a pair of sockets", make_a_pair, PARENT | LOGIN },
 	{ "send and receive", talk, ALL },
 	{ "run a program", run_a_program, PARENT },
 	{ "run a program by its descriptor", become_a_program_by_descriptor, PARENT },

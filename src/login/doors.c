@@ -1,0 +1,114 @@
+/* See doors.h. */
+
+#include "login/doors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "login/login.h"
+
+struct door {
+	struct door *next;	/* in its bucket */
+	struct link *link;
+	uint32_t number;
+};
+
+static struct door **
+place_of(struct login *login, uint32_t number)
+{
+	struct door **place = &login->doors[number & (DOOR_BUCKETS - 1)];
+
+	while (*place != NULL && (*place)->number != number)
+		place = &(*place)->next;
+	return place;
+}
+
+/* ipc_rules[] lets a maildrop process say nothing to login. */
+static void
+heard(struct login *login, struct ipc_message *message)
+{
+	(void)login;
+	(void)message;
+}
+
+/* The process has ended. There are few of them, and they live long. */
+static void
+ended(struct login *login, struct link *link, const struct error *error)
+{
+	(void)error;
+	for (size_t i = 0; i < DOOR_BUCKETS; i++) {
+		struct door **place = &login->doors[i], *door;
+
+		while ((door = *place) != NULL && door->link != link)
+			place = &door->next;
+		if (door != NULL) {
+			*place = door->next;
+			free(door);
+			return;
+		}
+	}
+}
+
+void
+door_add(struct login *login, int descriptor, uint32_t number)
+{
+	struct door **place = place_of(login, number);
+	struct door *door = malloc(sizeof(*door));
+
+	if (door == NULL ||
+	    (door->link = link_open(login, descriptor, IPC_MAILDROP, heard, ended)) == NULL) {
+		LOG(LOG_LEVEL_ERROR, "maildrop-unreachable", LOG_NUMBER("number", number),
+		    LOG_TEXT("reason", "no memory"));
+		free(door);
+		return;
+	}
+	door->number = number;
+	door->next = *place;
+	*place = door;
+}
+
+/* The parent tells of a process before it tells auth: what it said is waiting, if it was not heard. */
+static struct door *
+find(struct login *login, uint32_t number)
+{
+	if (*place_of(login, number) == NULL)
+		link_hear(login->parent);
+	return *place_of(login, number);
+}
+
+int
+door_send(struct login *login, uint32_t number, const struct ipc_handover *handover, int socket,
+    const char *early, size_t early_size, struct error *error)
+{
+	const struct door *door = find(login, number);
+	struct ipc_early before;
+
+	if (door == NULL)
+		return error_set(error, ERROR_GONE, "the maildrop process has gone");
+	if (early_size > EARLY_SIZE)
+		return error_set(error, ERROR_PROTOCOL, "too much came behind the password");
+	if (early_size > 0) {
+		memset(&before, 0, sizeof(before));
+		before.session = handover->session;
+		before.size = (uint32_t)early_size;
+		memcpy(before.data, early, early_size);
+		if (link_send(door->link, IPC_EARLY, &before, -1, error) < 0)
+			return -1;
+	}
+	return link_send(door->link, IPC_HANDOVER, handover, socket, error);
+}
+
+void
+doors_close(struct login *login)
+{
+	for (size_t i = 0; i < DOOR_BUCKETS; i++) {
+		struct door *door;
+
+		while ((door = login->doors[i]) != NULL) {
+			login->doors[i] = door->next;
+			link_close(door->link);
+			free(door);
+		}
+	}
+}
