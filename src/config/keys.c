@@ -75,7 +75,7 @@ const struct config_key config_keys[] = {
 	{ "connections_per_address_max", CONFIG_NUMBER, TOP(connections_per_address_max), "250", 1, MANY,
 	  NULL, "the same, from one address" },
 	{ "maildrop_threads", CONFIG_NUMBER, TOP(maildrop_threads), "0", 0, 1024, NULL,
-	  "threads that run commands in a restante-maildrop; 0: two more than cores" },
+	  "threads that may run commands in a restante-maildrop at once; 0: two more than cores" },
 	{ "maildrop_threads_max", CONFIG_NUMBER, TOP(maildrop_threads_max), "512", 1, 4096, NULL,
 	  "threads it may have when clients are slow to take what they asked for" },
 	{ "takeover", CONFIG_CHOICE, TOP(takeover), "silent", 0, 0, takeover_words,

@@ -1,31 +1,47 @@
-/* See pool.h. */
+/*
+ * See pool.h. Waking a thread costs as much as a short command takes. So one thread serves all sources
+ * while it keeps up, and a watch looks every few milliseconds, while there is work, whether it does:
+ * when nobody has come back to the epoll meanwhile, or those at work use all the time they have,
+ * another thread joins them.
+ */
 
 #include "maildrop/pool.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 
-#define THREAD_STACK_SIZE (512 * 1024)
+#define THREAD_STACK_SIZE  (512 * 1024)
+#define WATCH_NANOSECONDS  (10 * 1000 * 1000)
+#define BUSY_PERCENT       90	/* of its time: more than one thread can do */
+#define IDLE_PERCENT       40	/* of what one thread less could do */
 
 struct pool {
 	int epoll;
 	pthread_mutex_t lock;	/* guards the counts */
+	size_t limit;		/* of wanted */
 	size_t wanted;		/* threads that should be in the epoll or at work without waiting */
 	size_t maximum;
 	size_t running;		/* all threads but those that wait inside a command */
 	size_t total;
+	int timer;
+	atomic_bool watched;	/* the timer runs */
+	atomic_size_t active;	/* threads at work that do not wait inside a command */
+	atomic_size_t turns;	/* sources that were run to their end */
 };
 
 static void *thread_main(void *context);
 
-/* The lock is held. Too few threads is slow, not wrong: a failure is only logged. */
-static void
-thread_start(struct pool *pool)
+/* As pthread_create(). */
+static int
+thread_create(void *(*run)(void *), struct pool *pool)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -34,8 +50,17 @@ thread_start(struct pool *pool)
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	result = pthread_create(&thread, &attributes, thread_main, pool);
+	result = pthread_create(&thread, &attributes, run, pool);
 	pthread_attr_destroy(&attributes);
+	return result;
+}
+
+/* The lock is held. Too few threads is slow, not wrong: a failure is only logged. */
+static void
+thread_start(struct pool *pool)
+{
+	int result = thread_create(thread_main, pool);
+
 	if (result != 0) {
 		LOG(LOG_LEVEL_WARNING, "thread-not-started", LOG_NUMBER("errno", result),
 		    LOG_NUMBER("threads", pool->total));
@@ -62,19 +87,96 @@ thread_is_spare(struct pool *pool)
 }
 
 static void
+timer_start(const struct pool *pool)
+{
+	const struct itimerspec once = { .it_value.tv_nsec = WATCH_NANOSECONDS };
+
+	(void)timerfd_settime(pool->timer, 0, &once, NULL);
+}
+
+/* One event, and the source that it is about. */
+static void
+thread_turn(struct pool *pool, struct scratch *scratch)
+{
+	struct epoll_event event;
+	struct source *source;
+
+	if (epoll_wait(pool->epoll, &event, 1, -1) != 1)
+		return;
+	atomic_fetch_add(&pool->active, 1);
+	if (!atomic_load(&pool->watched) && !atomic_exchange(&pool->watched, true))
+		timer_start(pool);
+	source = event.data.ptr;
+	source->ready(source, scratch);
+	atomic_fetch_add(&pool->turns, 1);
+	atomic_fetch_sub(&pool->active, 1);
+}
+
+static uint64_t
+nanoseconds(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+/* What a look at the threads is compared with. */
+struct watch {
+	size_t turns;
+	uint64_t time, processor_time;
+};
+
+/* How many threads there should be, by what they have done since the last look. */
+static void
+watch_judge(struct pool *pool, const struct watch *before, const struct watch *now)
+{
+	uint64_t percent = (now->processor_time - before->processor_time) * 100 /
+	    (now->time - before->time + 1);
+	bool stuck = now->turns == before->turns && atomic_load(&pool->active) >= pool->wanted;
+
+	pthread_mutex_lock(&pool->lock);
+	if ((stuck || percent >= BUSY_PERCENT * pool->wanted) && pool->wanted < pool->limit)
+		pool->wanted++;
+	else if (pool->wanted > 1 && !stuck && percent < IDLE_PERCENT * (pool->wanted - 1))
+		pool->wanted--;
+	if (pool->running < pool->wanted && pool->total < pool->maximum)
+		thread_start(pool);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void *
+watch_main(void *context)
+{
+	struct pool *pool = context;
+	struct watch before = { 0 }, now;
+	uint64_t expirations;
+
+	for (;;) {
+		if (read(pool->timer, &expirations, sizeof(expirations)) < 0)
+			continue;
+		now = (struct watch){ atomic_load(&pool->turns), nanoseconds(CLOCK_MONOTONIC),
+			nanoseconds(CLOCK_PROCESS_CPUTIME_ID) };
+		/* After a rest there is nothing to compare with: the next look has. */
+		if (before.time != 0)
+			watch_judge(pool, &before, &now);
+		before = now;
+		if (atomic_load(&pool->active) > 0 || pool->wanted > 1) {
+			timer_start(pool);
+			continue;
+		}
+		before.time = 0;
+		atomic_store(&pool->watched, false);
+	}
+	return NULL;
+}
+
+static void
 thread_work(struct pool *pool, struct scratch *scratch)
 {
-	for (;;) {
-		struct epoll_event event;
-		struct source *source;
-
-		if (epoll_wait(pool->epoll, &event, 1, -1) == 1) {
-			source = event.data.ptr;
-			source->ready(source, scratch);
-		}
-		if (thread_is_spare(pool))
-			return;
-	}
+	do
+		thread_turn(pool, scratch);
+	while (!thread_is_spare(pool));
 }
 
 static void *
@@ -103,25 +205,23 @@ pool_new(struct pool **pool, size_t thread_count, size_t thread_count_max, struc
 
 	if (p == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the thread pool");
-	p->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (p->epoll < 0) {
-		free(p);
-		return error_errno(error, ERROR_TEMPORARY, "cannot create an epoll");
-	}
 	pthread_mutex_init(&p->lock, NULL);
-	p->wanted = thread_count;
+	p->wanted = 1;
+	p->limit = thread_count;
 	p->maximum = thread_count_max > thread_count ? thread_count_max : thread_count;
-	/* The caller becomes the last one in pool_work(). */
+	/* The caller becomes the first one in pool_work(). */
 	p->running = p->total = 1;
-	pthread_mutex_lock(&p->lock);
-	while (p->running < thread_count) {
-		size_t before = p->running;
-
-		thread_start(p);
-		if (p->running == before)
-			break;
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (p->epoll < 0 || p->timer < 0 || (errno = thread_create(watch_main, p)) != 0) {
+		error_errno(error, ERROR_TEMPORARY, "cannot make the thread pool");
+		if (p->timer >= 0)
+			close(p->timer);
+		if (p->epoll >= 0)
+			close(p->epoll);
+		free(p);
+		return -1;
 	}
-	pthread_mutex_unlock(&p->lock);
 	*pool = p;
 	return 0;
 }
@@ -164,6 +264,7 @@ pool_exchange(struct source *source, int descriptor)
 void
 pool_blocking_begin(struct pool *pool)
 {
+	atomic_fetch_sub(&pool->active, 1);
 	pthread_mutex_lock(&pool->lock);
 	pool->running--;
 	if (pool->running < pool->wanted && pool->total < pool->maximum)
@@ -177,6 +278,7 @@ pool_blocking_end(struct pool *pool)
 	pthread_mutex_lock(&pool->lock);
 	pool->running++;
 	pthread_mutex_unlock(&pool->lock);
+	atomic_fetch_add(&pool->active, 1);
 }
 
 void
@@ -189,13 +291,6 @@ pool_work(struct pool *pool)
 		LOG(LOG_LEVEL_ERROR, "no-memory-for-thread");
 		_exit(1);
 	}
-	for (;;) {
-		struct epoll_event event;
-
-		if (epoll_wait(pool->epoll, &event, 1, -1) == 1) {
-			struct source *source = event.data.ptr;
-
-			source->ready(source, scratch);
-		}
-	}
+	for (;;)
+		thread_turn(pool, scratch);
 }

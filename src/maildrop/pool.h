@@ -5,7 +5,8 @@
  * touches the source until it is armed again. A session therefore needs no lock of its own, and
  * holds a thread only while it has something to do. Where a session must wait in the middle of a
  * command (a client that reads slowly), it says so with pool_blocking_begin(), and another thread
- * takes its place in the epoll: nobody else has to wait for it.
+ * takes its place in the epoll: nobody else has to wait for it. Where it is at work for long without
+ * saying so others wait for some milliseconds.
  */
 #pragma once
 
@@ -31,7 +32,10 @@ struct source {
 	void (*ready)(struct source *, struct scratch *);
 };
 
-/* Starts thread_count threads; never more than thread_count_max with those that take a place. */
+/*
+ * At most thread_count threads run sources at once; one does while it keeps up. Never more than
+ * thread_count_max with those that wait inside a command.
+ */
 int pool_new(struct pool **, size_t thread_count, size_t thread_count_max, struct error *);
 /*
  * Arms a source for its next event; from then on another thread may be running it already. -1: the
