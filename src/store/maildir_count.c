@@ -15,8 +15,10 @@
 #include "mail/wire.h"
 
 #define READ_SIZE          (64 * 1024)
-#define HELPERS_MAX        3
+#define HELPERS_FEW        3	/* on few cores: they wait for the disk, too */
+#define HELPERS_MAX        15
 #define FILES_PER_HELPER   16	/* for fewer a thread is not worth its start */
+#define ENTRIES_AT_ONCE    16	/* for a thread: neighbours share lines of the cache */
 
 struct counting {
 	int maildir;
@@ -27,19 +29,20 @@ struct counting {
 	struct error *error;	/* guarded: the first failure */
 };
 
-
+/* As long as it is when it is opened: that spares each file the read that would find its end. */
 static int
 file_count(int file, struct index_entry *entry, char *chunk, struct error *error)
 {
 	struct wire_size size;
 	struct stat before;
 	uint64_t offset = 0;
-	ssize_t n;
+	ssize_t n = 0;
 
 	if (fstat(file, &before) != 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot look at a message");
 	wire_size_begin(&size);
-	while ((n = maildir_file_read(file, chunk, READ_SIZE, offset, error)) > 0) {
+	while (offset < (uint64_t)before.st_size &&
+	    (n = maildir_file_read(file, chunk, READ_SIZE, offset, error)) > 0) {
 		wire_size_add(&size, chunk, (size_t)n);
 		offset += (uint64_t)n;
 	}
@@ -97,12 +100,28 @@ entry_count(struct counting *counting, struct index_entry *entry, char *chunk)
 		counting_fail(counting, &error);
 }
 
+static void
+entries_count(struct counting *counting, size_t first, char *chunk)
+{
+	struct index_list *list = counting->list;
+	size_t left = list->count - first;
+	size_t end = first + (left < ENTRIES_AT_ONCE ? left : ENTRIES_AT_ONCE);
+
+	for (size_t i = first; i < end && !counting->failed; i++) {
+		/* Names lie in memory as the directories have them, not in this order. */
+		if (i + 1 < end)
+			__builtin_prefetch(index_base(list, &list->grown[i + 1]));
+		if ((list->grown[i].flags & INDEX_SIZED) == 0)
+			entry_count(counting, &list->grown[i], chunk);
+	}
+}
+
 static void *
 count_all(void *context)
 {
 	struct counting *counting = context;
 	char *chunk = malloc(READ_SIZE);
-	size_t index;
+	size_t first;
 
 	if (chunk == NULL) {
 		struct error error;
@@ -112,9 +131,8 @@ count_all(void *context)
 		return NULL;
 	}
 	while (!counting->failed &&
-	    (index = atomic_fetch_add(&counting->next, 1)) < counting->list->count)
-		if ((counting->list->grown[index].flags & INDEX_SIZED) == 0)
-			entry_count(counting, &counting->list->grown[index], chunk);
+	    (first = atomic_fetch_add(&counting->next, ENTRIES_AT_ONCE)) < counting->list->count)
+		entries_count(counting, first, chunk);
 	free(chunk);
 	return NULL;
 }
@@ -129,17 +147,31 @@ count_unsized(const struct index_list *list)
 	return count;
 }
 
+/* With the caller one for each core; some more on few cores, and none for a handful of files. */
+static size_t
+helpers_wanted(size_t unsized_count)
+{
+	size_t most = (unsized_count - 1) / FILES_PER_HELPER;
+	long cores = most > HELPERS_FEW ? sysconf(_SC_NPROCESSORS_ONLN) : 0;
+	size_t wanted = cores > HELPERS_FEW ? (size_t)cores - 1 : HELPERS_FEW;
+
+	if (wanted > HELPERS_MAX)
+		wanted = HELPERS_MAX;
+	return wanted < most ? wanted : most;
+}
+
 int
 maildir_files_count(int maildir, struct index_list *list, struct error *error)
 {
 	struct counting counting = { .maildir = maildir, .list = list, .error = error,
 		.lock = PTHREAD_MUTEX_INITIALIZER };
-	size_t unsized_count = count_unsized(list), helper_count = 0;
+	size_t unsized_count = count_unsized(list), helper_count = 0, wanted;
 	pthread_t helpers[HELPERS_MAX];
 
 	if (unsized_count == 0)
 		return 0;
-	while (helper_count < HELPERS_MAX && unsized_count > (helper_count + 1) * FILES_PER_HELPER &&
+	wanted = helpers_wanted(unsized_count);
+	while (helper_count < wanted &&
 	    pthread_create(&helpers[helper_count], NULL, count_all, &counting) == 0)
 		helper_count++;
 	count_all(&counting);

@@ -111,12 +111,14 @@ int
 maildir_compare(const struct index_list *x_list, const struct index_entry *x,
     const struct index_list *y_list, const struct index_entry *y)
 {
-	const char *x_base = index_base(x_list, x), *y_base = index_base(y_list, y);
 	size_t shorter = x->unique_size < y->unique_size ? x->unique_size : y->unique_size;
+	const char *x_base, *y_base;
 	int order;
 
 	if (x->time != y->time)
 		return x->time < y->time ? -1 : 1;
+	x_base = index_base(x_list, x);
+	y_base = index_base(y_list, y);
 	order = memcmp(x_base, y_base, shorter);
 	if (order == 0 && x->unique_size != y->unique_size)
 		order = x->unique_size < y->unique_size ? -1 : 1;

@@ -273,6 +273,37 @@ test_mail_that_arrives_waits(void **state)
 	store_close(store);
 }
 
+/* Sizes that were counted by several threads: each message has its own, whatever it takes to read it. */
+static void
+test_many_are_counted(void **state)
+{
+	static char text[300000];
+	struct store *store;
+
+	(void)state;
+	for (size_t i = 0; i < 150; i++) {
+		char name[32];
+		/* Some names tell it, some files are empty, some take several reads. */
+		size_t lines = i % 50 == 49 ? sizeof(text) / 2 - i : i % 30;
+
+		for (size_t line = 0; line < lines; line++)
+			memcpy(text + 2 * line, "a\n", 2);
+		text[2 * lines] = '\0';
+		snprintf(name, sizeof(name), i % 7 == 6 ? "new/%zu.a,W=%zu" : "cur/%zu.a:2,S", i + 1, 3 * lines);
+		world_put(name, text);
+	}
+	store = world_open();
+	assert_int_equal(store->count, 150);
+	for (size_t i = 0; i < 150; i++) {
+		struct message message;
+		struct error error;
+
+		assert_int_equal(store_message(store, i, &message, &error), 0);
+		assert_int_equal(message.size, 3 * (i % 50 == 49 ? sizeof(text) / 2 - i : i % 30));
+	}
+	store_close(store);
+}
+
 static size_t
 count_descriptors(void)
 {
@@ -510,6 +541,7 @@ main(void)
 		cmocka_unit_test_setup(test_messages_that_move_are_found_again, world_begin),
 		cmocka_unit_test_setup(test_a_message_that_vanished_is_gone, world_begin),
 		cmocka_unit_test_setup(test_mail_that_arrives_waits, world_begin),
+		cmocka_unit_test_setup(test_many_are_counted, world_begin),
 		cmocka_unit_test_setup(test_reading_ahead, world_begin),
 		cmocka_unit_test_setup(test_reading_ahead_what_has_vanished, world_begin),
 		cmocka_unit_test_setup(test_the_lock_excludes_this_and_other_processes, world_begin),
