@@ -17,7 +17,7 @@
 struct maildrop {
 	struct maildrop *next;
 	struct auth *auth;
-	struct peer peer;           /* closed: parent was asked to start it */
+	struct link link;           /* closed: parent was asked to start it */
 	struct check *first, *last; /* wait for it */
 	struct ipc_start key;
 };
@@ -30,22 +30,22 @@ maildrop_free(struct maildrop *maildrop)
 	while (*link != maildrop)
 		link = &(*link)->next;
 	*link = maildrop->next;
-	peer_close(&maildrop->peer);
+	link_close(&maildrop->link);
 	free(maildrop);
 }
 
 static void
-gone(struct peer *peer, const struct error *error)
+gone(struct link *link, const struct error *error)
 {
 	(void)error;
-	maildrop_free(peer->owner);
+	maildrop_free(link->owner);
 }
 
 static void
-received(struct peer *peer, struct ipc_message *message)
+received(struct link *link, struct ipc_message *message)
 {
 	/* ipc_rules[] lets a maildrop process say nothing to auth. */
-	(void)peer;
+	(void)link;
 	(void)message;
 }
 
@@ -57,9 +57,9 @@ maildrop_new(struct auth *auth, uint32_t uid, uint32_t gid, const char *root)
 	if (maildrop == NULL)
 		return NULL;
 	maildrop->auth = auth;
-	maildrop->peer.owner = maildrop;
-	maildrop->peer.received = received;
-	maildrop->peer.gone = gone;
+	maildrop->link.owner = maildrop;
+	maildrop->link.received = received;
+	maildrop->link.gone = gone;
 	maildrop->key.uid = uid;
 	maildrop->key.gid = gid;
 	snprintf(maildrop->key.root, sizeof(maildrop->key.root), "%s", root);
@@ -130,7 +130,7 @@ send_open(struct maildrop *maildrop, struct check *check, struct error *error)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot make a socket pair");
-	if (peer_send(&maildrop->peer, IPC_OPEN, check->open, ends[0], error) < 0) {
+	if (link_send(&maildrop->link, IPC_OPEN, check->open, ends[0], error) < 0) {
 		close(ends[0]);
 		close(ends[1]);
 		return -1;
@@ -151,7 +151,7 @@ start(struct auth *auth, uint32_t uid, uint32_t gid, const char *root, struct er
 		error_set(error, ERROR_TEMPORARY, "no memory for a maildrop process");
 		return NULL;
 	}
-	if (peer_send(&auth->parent, IPC_START, &maildrop->key, -1, error) < 0) {
+	if (link_send(&auth->parent, IPC_START, &maildrop->key, -1, error) < 0) {
 		maildrop_free(maildrop);
 		return NULL;
 	}
@@ -164,7 +164,7 @@ maildrops_open(struct check *check, uint32_t uid, uint32_t gid, const char *root
 	struct maildrop *maildrop = find_for(check->auth, uid, gid, check->open->place);
 	struct error error;
 
-	while (maildrop != NULL && peer_is_open(&maildrop->peer)) {
+	while (maildrop != NULL && link_is_open(&maildrop->link)) {
 		if (send_open(maildrop, check, &error) == 0)
 			return;
 		if (error.kind != ERROR_GONE) {
@@ -213,9 +213,9 @@ maildrops_started(struct auth *auth, struct ipc_message *message)
 	if (maildrop == NULL)
 		return;
 	waiting = take_waiting(maildrop);
-	peer_close(&maildrop->peer);
-	if (peer_open(&maildrop->peer, &auth->loop, message->descriptor, IPC_MAILDROP, &error) <
-	    0) {
+	link_close(&maildrop->link);
+	if (link_open(&maildrop->link, &auth->loop, message->descriptor, IPC_AUTH, IPC_MAILDROP,
+		&error) < 0) {
 		LOG(LOG_LEVEL_ERROR, "maildrop-channel-lost", LOG_NUMBER("uid", started->uid),
 		    LOG_REASON(&error));
 		maildrop_free(maildrop);
@@ -235,7 +235,7 @@ maildrops_not_started(struct auth *auth, const struct ipc_not_started *answer)
 	struct check *waiting;
 	struct error error;
 
-	if (maildrop == NULL || peer_is_open(&maildrop->peer))
+	if (maildrop == NULL || link_is_open(&maildrop->link))
 		return;
 	error_set(&error, answer->kind, "the maildrop process of uid %u is not started: %s",
 	    answer->uid, answer->text);
@@ -253,7 +253,7 @@ maildrops_count(const struct auth *auth)
 	size_t count = 0;
 
 	for (const struct maildrop *m = auth->maildrops; m != NULL; m = m->next)
-		count += peer_is_open(&m->peer);
+		count += link_is_open(&m->link);
 	return count;
 }
 
