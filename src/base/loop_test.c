@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -14,6 +15,15 @@
 
 static struct loop loop;
 static unsigned turn_count;
+static unsigned calls[4]; /* of epoll_ctl(2), by what it was to do */
+
+/* In the C library's place. */
+int
+epoll_ctl(int epoll, int deed, int descriptor, struct epoll_event *event)
+{
+	calls[deed]++;
+	return (int)syscall(SYS_epoll_ctl, epoll, deed, descriptor, event);
+}
 
 static void
 turn_over(struct timer *timer)
@@ -250,6 +260,58 @@ test_who_goes_is_not_told(void **state)
 	}
 }
 
+static void
+test_what_a_watch_costs(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t events[4]; /* what it is for, one after the other */
+		unsigned changes;
+	} rows[] = {
+		{ "for the same all its life", { EPOLLIN, EPOLLIN, EPOLLIN, EPOLLIN }, 0 },
+		{ "for something else in between", { EPOLLIN, EPOLLOUT, EPOLLOUT, EPOLLIN }, 2 },
+		{ "for nothing in between", { EPOLLIN, 0, 0, EPOLLIN }, 2 },
+		{ "for nothing at first", { 0, 0, EPOLLIN, EPOLLIN }, 1 },
+		{ "for nothing at all", { 0, 0, 0, 0 }, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ear ear;
+
+		print_message("%s\n", rows[i].name);
+		memset(calls, 0, sizeof(calls));
+		ear_open(&ear, rows[i].events[0]);
+		for (int j = 1; j < 4; j++) {
+			turn();
+			watch_for(&ear.watch, rows[i].events[j]);
+		}
+		ear_close(&ear);
+		assert_int_equal(calls[EPOLL_CTL_ADD], 1);
+		assert_int_equal(calls[EPOLL_CTL_MOD], rows[i].changes);
+		assert_int_equal(calls[EPOLL_CTL_DEL], 1);
+	}
+}
+
+/* As a client's socket that was handed over: what happens to it is not ours to hear. */
+static void
+test_a_descriptor_that_others_have_too(void **state)
+{
+	struct ear ear;
+	int others;
+
+	(void)state;
+	ear_open(&ear, EPOLLIN);
+	others = dup(ear.watch.descriptor);
+	watch_end(&ear.watch);
+	close(ear.watch.descriptor);
+	say(&ear);
+	turn();
+	assert_int_equal(ear.count, 0);
+	close(others);
+	close(ear.other);
+}
+
 static struct ear heir;
 
 static void
@@ -402,6 +464,8 @@ main(void)
 		cmocka_unit_test(test_what_is_reported),
 		cmocka_unit_test(test_who_asks_for_nothing_may_sleep),
 		cmocka_unit_test(test_who_goes_is_not_told),
+		cmocka_unit_test(test_what_a_watch_costs),
+		cmocka_unit_test(test_a_descriptor_that_others_have_too),
 		cmocka_unit_test(test_who_is_replaced_is_not_told),
 		cmocka_unit_test(test_graves),
 		cmocka_unit_test(test_time),
