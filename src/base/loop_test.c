@@ -187,6 +187,25 @@ test_what_is_reported(void **state)
 	}
 }
 
+/* A pipe whose writer has gone has nothing to read, says the kernel: it only reports the hang-up. */
+static void
+test_a_hang_up_is_something_to_read(void **state)
+{
+	struct ear ear = { .watch = { .ready = ear_ready, .owner = &ear } };
+	struct error error;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	ear.watch.descriptor = ends[0];
+	assert_int_equal(loop_add(&loop, &ear.watch, EPOLLIN, &error), 0);
+	close(ends[1]);
+	turn();
+	assert_int_equal(ear.heard, EPOLLIN);
+	watch_end(&ear.watch);
+	close(ends[0]);
+}
+
 /* A descriptor that reports without being asked must not keep the loop awake. */
 static void
 test_who_asks_for_nothing_may_sleep(void **state)
@@ -462,6 +481,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_reported),
+		cmocka_unit_test(test_a_hang_up_is_something_to_read),
 		cmocka_unit_test(test_who_asks_for_nothing_may_sleep),
 		cmocka_unit_test(test_who_goes_is_not_told),
 		cmocka_unit_test(test_what_a_watch_costs),
