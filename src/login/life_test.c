@@ -332,6 +332,25 @@ test_parents_wishes(void **state)
 	ring_wait(&ring);
 }
 
+/* Who does not finish in time is not waited for. */
+static void
+test_grace_is_limited(void **state)
+{
+	struct ipc_stop stop = { .grace_seconds = 1 };
+	struct fake_user *pumped;
+	struct fake_ring ring;
+	struct config config;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, &fake_certificates);
+	pumped = user_logs_in(&ring, PORT_TLS);
+	send_to(&ring, IPC_STOP, &stop);
+	user_expects_end(pumped);
+	user_leaves(pumped);
+	ring_wait(&ring);
+}
+
 /* A client that takes nothing is given up after a while: its maildrop sees the end. */
 static void
 test_slow_client(void **state)
@@ -392,6 +411,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_slow_client),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_parents_wishes),
+		cmocka_unit_test(test_grace_is_limited),
 		cmocka_unit_test(test_parent_dies),
 	};
 
