@@ -62,7 +62,6 @@ only() {
 }
 
 only tls      openssl/
-only login    'uv\.h'
 only config   'confuse\.h'
 only sasl     'gsasl'
 only users    'crypt\.h'
@@ -81,11 +80,11 @@ links_not() {
 	    grep -E "^[[:space:]]*($(echo "$*" | tr ' ' '|'))\.so")"
 }
 
-links_not parent/restanted           libssl libcrypto libcrypt libuv libgsasl libnettle
+links_not parent/restanted           libssl libcrypto libcrypt libgsasl libnettle
 links_not login/restante-login       libcrypt libgsasl libconfuse
-links_not auth/restante-auth         libssl libuv libconfuse
-links_not maildrop/restante-maildrop libssl libcrypto libcrypt libuv libgsasl libconfuse
-links_not ctl/restantectl            libssl libcrypto libuv libgsasl
+links_not auth/restante-auth         libssl libconfuse
+links_not maildrop/restante-maildrop libssl libcrypto libcrypt libgsasl libconfuse
+links_not ctl/restantectl            libssl libcrypto libgsasl
 
 echo "$checks checks, $failures failed"
 [ "$failures" -eq 0 ]

@@ -44,8 +44,8 @@ open_maildrop(struct check *check)
 	snprintf(check->open->user, sizeof(check->open->user), "%s", check->user);
 	snprintf(check->open->peer, sizeof(check->open->peer), "%s", check->peer);
 	check->state = CHECK_OPENING;
-	if (check_set_deadline(check, clock_milliseconds() + OPEN_TIMEOUT))
-		maildrops_open(check, user->uid, user->gid, root);
+	check_set_deadline(check, clock_milliseconds() + OPEN_TIMEOUT);
+	maildrops_open(check, user->uid, user->gid, root);
 }
 
 /* The verdict is in check->job->reason. */
@@ -106,7 +106,7 @@ verify(struct check *check, uint64_t now)
 		return;
 	}
 	check->state = CHECK_VERIFYING;
-	deadline_clear(&auth->deadlines, &check->deadline);
+	timer_clear(&auth->loop.timers, &check->deadline);
 	if (pool_submit(&auth->pool, &job->job, &error) < 0) {
 		throttle_end(&auth->throttle, &check->ticket, THROTTLE_UNDECIDED, now);
 		check_not_served(check, &error);

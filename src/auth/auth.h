@@ -2,11 +2,11 @@
 #pragma once
 
 #include "auth/cache.h"
-#include "auth/deadlines.h"
-#include "auth/peer.h"
 #include "auth/pool.h"
 #include "auth/throttle.h"
+#include "base/loop.h"
 #include "config/config.h"
+#include "ipc/link.h"
 #include "users/users.h"
 
 #define LOGINS_MAX    256   /* login processes */
@@ -20,7 +20,7 @@ struct maildrop;
 struct login { /* the channel to one login process */
 	struct auth *auth;
 	uint32_t slot;
-	struct peer peer;
+	struct link link;
 };
 
 struct counts { /* for restantectl status */
@@ -29,7 +29,7 @@ struct counts { /* for restantectl status */
 
 struct auth {
 	struct loop loop;
-	struct peer parent;
+	struct link parent;
 	struct login *logins[LOGINS_MAX]; /* by slot; NULL: never seen */
 	struct maildrop *maildrops;
 	struct config config;
@@ -40,7 +40,6 @@ struct auth {
 	struct throttle throttle;
 	struct pool pool;
 	struct watch pool_watch;
-	struct deadlines deadlines; /* of checks */
 	struct check *checks[CHECK_BUCKETS];
 	size_t check_count;
 	struct counts counts;

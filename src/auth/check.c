@@ -47,7 +47,7 @@ void
 check_free(struct check *check)
 {
 	leave_table(check);
-	deadline_clear(&check->auth->deadlines, &check->deadline);
+	timer_clear(&check->auth->loop.timers, &check->deadline);
 	maildrops_forget(check);
 	sasl_end(check->sasl);
 	verify_free(check->job);
@@ -75,7 +75,7 @@ answer(struct login *login, uint64_t session, enum error_kind kind)
 	memset(&refused, 0, sizeof(refused));
 	refused.session = session;
 	refused.kind = kind;
-	if (peer_send(&login->peer, IPC_REFUSED, &refused, -1, &error) < 0)
+	if (link_send(&login->link, IPC_REFUSED, &refused, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "answer-lost", LOG_SESSION(session), LOG_REASON(&error));
 }
 
@@ -100,15 +100,10 @@ check_not_served(struct check *check, const struct error *error)
 	check_end(check, error->kind == ERROR_PERMANENT ? ERROR_PERMANENT : ERROR_TEMPORARY);
 }
 
-bool
+void
 check_set_deadline(struct check *check, uint64_t at)
 {
-	static const struct error no_memory = { ERROR_TEMPORARY, "no memory for a deadline" };
-
-	if (deadline_set(&check->auth->deadlines, &check->deadline, at))
-		return true;
-	check_not_served(check, &no_memory);
-	return false;
+	timer_set(&check->auth->loop.timers, &check->deadline, at);
 }
 
 static void
@@ -165,32 +160,27 @@ check_granted(struct check *check, uint32_t maildrop)
 	snprintf(granted.user, sizeof(granted.user), "%s", check->user);
 	snprintf(granted.method, sizeof(granted.method), "%s", check->method);
 	check->auth->counts.granted++;
-	if (peer_send(&check->login->peer, IPC_GRANTED, &granted, -1, &error) < 0)
+	if (link_send(&check->login->link, IPC_GRANTED, &granted, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "answer-lost", LOG_SESSION(check->session),
 		    LOG_REASON(&error));
 	check_free(check);
 }
 
-void
-check_deadlines(struct auth *auth)
+/* Its deadline has passed. */
+static void
+expired(struct timer *deadline)
 {
 	static const struct error late = { ERROR_TEMPORARY, "it took too long" };
-	uint64_t now = clock_milliseconds();
-	struct deadline *first;
+	struct check *check = deadline->owner;
 
-	while ((first = deadline_first(&auth->deadlines)) != NULL && first->at <= now) {
-		struct check *check = (struct check *)first;
-
-		deadline_clear(&auth->deadlines, first);
-		if (check->state == CHECK_REFUSED)
-			check_end(check, ERROR_DENIED);
-		else if (check->state == CHECK_LATER)
-			attempt_try(check);
-		else if (check->state == CHECK_TALKING)
-			check_end(check, ERROR_TEMPORARY);
-		else
-			check_not_served(check, &late);
-	}
+	if (check->state == CHECK_REFUSED)
+		check_end(check, ERROR_DENIED);
+	else if (check->state == CHECK_LATER)
+		attempt_try(check);
+	else if (check->state == CHECK_TALKING)
+		check_end(check, ERROR_TEMPORARY);
+	else
+		check_not_served(check, &late);
 }
 
 static void
@@ -230,6 +220,8 @@ check_new(
 		return NULL;
 	}
 	check->auth = auth;
+	check->deadline.expired = expired;
+	check->deadline.owner = check;
 	check->login = login;
 	check->session = session;
 	check->method = method;

@@ -20,7 +20,7 @@ enum check_state {
 };
 
 struct check {
-	struct deadline deadline; /* first member */
+	struct timer deadline;
 	struct auth *auth;
 	struct check *next;  /* in its bucket */
 	struct login *login; /* NULL: forgotten, but a thread still has its job */
@@ -44,8 +44,6 @@ struct check {
 void check_message(struct login *, struct ipc_message *);
 /* The login process has gone, and all its sessions with it. */
 void check_forget_login(struct login *);
-/* Deadlines that have passed. */
-void check_deadlines(struct auth *);
 /* At the end of the program. */
 void check_free_all(struct auth *);
 
@@ -57,8 +55,8 @@ struct check *check_find(struct login *, uint64_t session);
 void check_free(struct check *);
 
 /* Each of these but the first two ends the check, or sees to it that it ends. */
-/* False: no memory; the check has ended. */
-bool check_set_deadline(struct check *, uint64_t at);
+/* When what it waits for, whatever that is, takes too long. */
+void check_set_deadline(struct check *, uint64_t at);
 /* Its client has to answer a challenge. */
 void check_wait_for_client(struct check *);
 /* The maildrop process of that number awaits the client. */

@@ -14,7 +14,7 @@
 struct maildrop {
 	struct maildrop *next;
 	struct auth *auth;
-	struct peer peer;           /* closed: parent was asked to start it */
+	struct link link;           /* closed: parent was asked to start it */
 	struct check *first, *last; /* wait for it */
 	uint32_t number;	    /* login knows it by it */
 	struct ipc_start key;
@@ -28,22 +28,22 @@ maildrop_free(struct maildrop *maildrop)
 	while (*link != maildrop)
 		link = &(*link)->next;
 	*link = maildrop->next;
-	peer_close(&maildrop->peer);
+	link_close(&maildrop->link);
 	free(maildrop);
 }
 
 static void
-gone(struct peer *peer, const struct error *error)
+gone(struct link *link, const struct error *error)
 {
 	(void)error;
-	maildrop_free(peer->owner);
+	maildrop_free(link->owner);
 }
 
 static void
-received(struct peer *peer, struct ipc_message *message)
+received(struct link *link, struct ipc_message *message)
 {
 	/* ipc_rules[] lets a maildrop process say nothing to auth. */
-	(void)peer;
+	(void)link;
 	(void)message;
 }
 
@@ -55,9 +55,9 @@ maildrop_new(struct auth *auth, uint32_t uid, uint32_t gid, const char *root)
 	if (maildrop == NULL)
 		return NULL;
 	maildrop->auth = auth;
-	maildrop->peer.owner = maildrop;
-	maildrop->peer.received = received;
-	maildrop->peer.gone = gone;
+	maildrop->link.owner = maildrop;
+	maildrop->link.received = received;
+	maildrop->link.gone = gone;
 	maildrop->key.uid = uid;
 	maildrop->key.gid = gid;
 	snprintf(maildrop->key.root, sizeof(maildrop->key.root), "%s", root);
@@ -124,7 +124,7 @@ maildrops_forget(struct check *check)
 static int
 send_open(struct maildrop *maildrop, struct check *check, struct error *error)
 {
-	if (peer_send(&maildrop->peer, IPC_OPEN, check->open, -1, error) < 0)
+	if (link_send(&maildrop->link, IPC_OPEN, check->open, -1, error) < 0)
 		return -1;
 	check_granted(check, maildrop->number);
 	return 0;
@@ -140,7 +140,7 @@ start(struct auth *auth, uint32_t uid, uint32_t gid, const char *root, struct er
 		error_set(error, ERROR_TEMPORARY, "no memory for a maildrop process");
 		return NULL;
 	}
-	if (peer_send(&auth->parent, IPC_START, &maildrop->key, -1, error) < 0) {
+	if (link_send(&auth->parent, IPC_START, &maildrop->key, -1, error) < 0) {
 		maildrop_free(maildrop);
 		return NULL;
 	}
@@ -153,7 +153,7 @@ maildrops_open(struct check *check, uint32_t uid, uint32_t gid, const char *root
 	struct maildrop *maildrop = find_for(check->auth, uid, gid, check->open->place);
 	struct error error;
 
-	while (maildrop != NULL && peer_is_open(&maildrop->peer)) {
+	while (maildrop != NULL && link_is_open(&maildrop->link)) {
 		if (send_open(maildrop, check, &error) == 0)
 			return;
 		if (error.kind != ERROR_GONE) {
@@ -203,9 +203,9 @@ maildrops_started(struct auth *auth, struct ipc_message *message)
 		return;
 	waiting = take_waiting(maildrop);
 	maildrop->number = started->number;
-	peer_close(&maildrop->peer);
-	if (peer_open(&maildrop->peer, &auth->loop, message->descriptor, IPC_MAILDROP, &error) <
-	    0) {
+	link_close(&maildrop->link);
+	if (link_open(&maildrop->link, &auth->loop, message->descriptor, IPC_AUTH, IPC_MAILDROP,
+		&error) < 0) {
 		LOG(LOG_LEVEL_ERROR, "maildrop-channel-lost", LOG_NUMBER("uid", started->uid),
 		    LOG_REASON(&error));
 		maildrop_free(maildrop);
@@ -225,7 +225,7 @@ maildrops_not_started(struct auth *auth, const struct ipc_not_started *answer)
 	struct check *waiting;
 	struct error error;
 
-	if (maildrop == NULL || peer_is_open(&maildrop->peer))
+	if (maildrop == NULL || link_is_open(&maildrop->link))
 		return;
 	error_set(&error, answer->kind, "the maildrop process of uid %u is not started: %s",
 	    answer->uid, answer->text);
@@ -243,7 +243,7 @@ maildrops_count(const struct auth *auth)
 	size_t count = 0;
 
 	for (const struct maildrop *m = auth->maildrops; m != NULL; m = m->next)
-		count += peer_is_open(&m->peer);
+		count += link_is_open(&m->link);
 	return count;
 }
 

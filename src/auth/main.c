@@ -24,7 +24,6 @@
 
 #include "auth/attempt.h"
 #include "auth/maildrops.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "sandbox/sandbox.h"
@@ -32,18 +31,18 @@
 #define CONTROL 3
 
 static void
-login_gone(struct peer *peer, const struct error *error)
+login_gone(struct link *link, const struct error *error)
 {
-	struct login *login = peer->owner;
+	struct login *login = link->owner;
 
 	LOG(LOG_LEVEL_INFO, "login-gone", LOG_NUMBER("slot", login->slot), LOG_REASON(error));
 	check_forget_login(login);
 }
 
 static void
-login_received(struct peer *peer, struct ipc_message *message)
+login_received(struct link *link, struct ipc_message *message)
 {
-	check_message(peer->owner, message);
+	check_message(link->owner, message);
 }
 
 /* IPC_CHANNEL: a new login process, or one that took another's place. */
@@ -62,12 +61,13 @@ take_channel(struct auth *auth, struct ipc_message *message)
 		return;
 	login->auth = auth;
 	login->slot = slot;
-	login->peer.owner = login;
-	login->peer.received = login_received;
-	login->peer.gone = login_gone;
-	peer_close(&login->peer);
+	login->link.owner = login;
+	login->link.received = login_received;
+	login->link.gone = login_gone;
+	link_close(&login->link);
 	check_forget_login(login);
-	if (peer_open(&login->peer, &auth->loop, message->descriptor, IPC_LOGIN, &error) < 0)
+	if (link_open(&login->link, &auth->loop, message->descriptor, IPC_AUTH, IPC_LOGIN, &error) <
+	    0)
 		LOG(LOG_LEVEL_ERROR, "login-channel-lost", LOG_NUMBER("slot", slot),
 		    LOG_REASON(&error));
 	message->descriptor = -1;
@@ -112,7 +112,7 @@ take_settings(struct auth *auth, struct ipc_message *message)
 		return;
 	auth->configured = true;
 	users_file_refresh(&auth->users);
-	if (peer_send(&auth->parent, IPC_READY, NULL, -1, &error) < 0)
+	if (link_send(&auth->parent, IPC_READY, NULL, -1, &error) < 0)
 		LOG(LOG_LEVEL_ERROR, "parent-gone", LOG_REASON(&error));
 }
 
@@ -149,7 +149,7 @@ send_row(struct auth *auth, uint32_t ticket, const char *name, uint64_t number)
 	row.ticket = ticket;
 	row.number = number;
 	snprintf(row.name, sizeof(row.name), "%s", name);
-	if (peer_send(&auth->parent, IPC_ROW, &row, -1, &error) < 0)
+	if (link_send(&auth->parent, IPC_ROW, &row, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "report-lost", LOG_REASON(&error));
 }
 
@@ -182,12 +182,12 @@ take_report(struct auth *auth, struct ipc_message *message)
 		send_row(auth, report->ticket, rows[i].name, rows[i].number);
 		end.number++;
 	}
-	if (peer_send(&auth->parent, IPC_REPORT_END, &end, -1, &error) < 0)
+	if (link_send(&auth->parent, IPC_REPORT_END, &end, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "report-lost", LOG_REASON(&error));
 }
 
 static void
-parent_received(struct peer *peer, struct ipc_message *message)
+parent_received(struct link *link, struct ipc_message *message)
 {
 	static const struct {
 		enum ipc_type type;
@@ -204,14 +204,14 @@ parent_received(struct peer *peer, struct ipc_message *message)
 
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
 		if (handlers[i].type == message->type)
-			handlers[i].handle(peer->owner, message);
+			handlers[i].handle(link->owner, message);
 }
 
 /* The parent has gone: end as if it had said STOP. */
 static void
-parent_gone(struct peer *peer, const struct error *error)
+parent_gone(struct link *link, const struct error *error)
 {
-	struct auth *auth = peer->owner;
+	struct auth *auth = link->owner;
 
 	LOG(LOG_LEVEL_INFO, "parent-gone", LOG_REASON(error));
 	auth->stopping = true;
@@ -232,13 +232,14 @@ auth_open(struct auth *auth, const char *users_path, struct error *error)
 	    throttle_open(&auth->throttle, &auth->key, error) < 0 ||
 	    pool_open(&auth->pool, POOL_QUEUE, error) < 0 || loop_open(&auth->loop, error) < 0)
 		return -1;
-	auth->pool_watch = (struct watch){ auth->pool.event, pool_ready, auth };
+	auth->pool_watch =
+	    (struct watch){ .descriptor = auth->pool.event, .ready = pool_ready, .owner = auth };
 	auth->parent.owner = auth;
 	auth->parent.received = parent_received;
 	auth->parent.gone = parent_gone;
 	if (loop_add(&auth->loop, &auth->pool_watch, EPOLLIN, error) < 0)
 		return -1;
-	if (peer_open(&auth->parent, &auth->loop, CONTROL, IPC_PARENT, error) < 0)
+	if (link_open(&auth->parent, &auth->loop, CONTROL, IPC_AUTH, IPC_PARENT, error) < 0)
 		return error_set(error, ERROR_PERMANENT,
 		    "descriptor 3 is no channel: restanted starts this program");
 	return 0;
@@ -247,18 +248,17 @@ auth_open(struct auth *auth, const char *users_path, struct error *error)
 static void
 auth_close(struct auth *auth)
 {
-	loop_remove(&auth->loop, &auth->pool_watch);
+	watch_end(&auth->pool_watch);
 	check_free_all(auth);
 	maildrops_free_all(auth);
 	for (size_t i = 0; i < LOGINS_MAX; i++) {
 		if (auth->logins[i] != NULL)
-			peer_close(&auth->logins[i]->peer);
+			link_close(&auth->logins[i]->link);
 		free(auth->logins[i]);
 	}
-	peer_close(&auth->parent);
+	link_close(&auth->parent);
 	cache_close(&auth->cache);
 	throttle_close(&auth->throttle);
-	deadlines_free(&auth->deadlines);
 	users_file_close(&auth->users);
 	loop_close(&auth->loop);
 	secret_wipe(auth, sizeof(*auth));
@@ -274,10 +274,8 @@ serve(const char *users_path)
 		LOG(LOG_LEVEL_ERROR, "cannot-start", LOG_REASON(&error));
 		return EX_OSERR;
 	}
-	while (!auth.stopping) {
-		loop_wait(&auth.loop, deadline_timeout(&auth.deadlines, clock_milliseconds()));
-		check_deadlines(&auth);
-	}
+	while (!auth.stopping)
+		loop_wait(&auth.loop);
 	auth_close(&auth);
 	return EX_OK;
 }

@@ -48,7 +48,7 @@ send_challenge(struct check *check, const uint8_t *challenge, size_t size)
 	data.session = check->session;
 	data.size = (uint32_t)size;
 	memcpy(data.data, challenge, size);
-	if (peer_send(&check->login->peer, IPC_SASL_CHALLENGE, &data, -1, &error) < 0)
+	if (link_send(&check->login->link, IPC_SASL_CHALLENGE, &data, -1, &error) < 0)
 		check_not_served(check, &error);
 	else
 		check_wait_for_client(check);

@@ -60,7 +60,7 @@ ask(struct connection *c, enum ipc_type type, const void *body)
 	struct login *login = c->login;
 	struct error error;
 
-	if (link_send(login->auth, type, body, -1, &error) < 0) {
+	if (link_send(&login->auth, type, body, -1, &error) < 0) {
 		LOG(LOG_LEVEL_WARNING, "auth-unreachable", LOG_SESSION(c->session),
 		    LOG_REASON(&error));
 		if (c->asking)
@@ -130,7 +130,7 @@ authentication_forget(struct connection *c)
 		return;
 	leave(c);
 	/* If it cannot be told it has gone itself, or finds out when the session asks again. */
-	(void)link_send(c->login->auth, IPC_FORGET, &forget, -1, &error);
+	(void)link_send(&c->login->auth, IPC_FORGET, &forget, -1, &error);
 }
 
 static void
@@ -189,8 +189,9 @@ static const struct {
 
 /* Every answer starts with the session, and none is for a client that has gone. */
 static void
-answer(struct login *login, struct ipc_message *message)
+answer(struct link *link, struct ipc_message *message)
 {
+	struct login *login = link->owner;
 	uint64_t session;
 	struct connection *c;
 
@@ -234,33 +235,33 @@ lose_all(struct login *login)
 }
 
 /* If auth had died, the parent would have sent a channel to the next. */
-static void
-tell_parent(uv_timer_t *timer)
+void
+authentication_lost(struct timer *timer)
 {
-	struct login *login = timer->loop->data;
+	struct login *login = timer->owner;
 	struct error error;
 
 	if (login->stopping)
-		uv_timer_stop(timer);
-	else if (link_send(login->parent, IPC_CHANNEL_LOST, NULL, -1, &error) < 0)
+		return;
+	if (link_send(&login->parent, IPC_CHANNEL_LOST, NULL, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "parent-unreachable", LOG_REASON(&error));
+	authentication_await(login);
 }
 
 void
 authentication_await(struct login *login)
 {
-	if (login->auth == NULL)
-		uv_timer_start(
-		    &login->auth_timer, tell_parent, LOST_MILLISECONDS, LOST_MILLISECONDS);
+	if (!link_is_open(&login->auth))
+		timer_set(
+		    &login->loop.timers, &login->auth_timer, login->loop.now + LOST_MILLISECONDS);
 }
 
 static void
-ended(struct login *login, struct link *link, const struct error *error)
+ended(struct link *link, const struct error *error)
 {
-	if (login->auth != link)
-		return;
+	struct login *login = link->owner;
+
 	LOG(LOG_LEVEL_WARNING, "auth-lost", LOG_REASON(error));
-	login->auth = NULL;
 	authentication_await(login);
 	lose_all(login);
 }
@@ -268,14 +269,18 @@ ended(struct login *login, struct link *link, const struct error *error)
 void
 authentication_open(struct login *login, int descriptor)
 {
-	link_close(login->auth);
-	login->auth = NULL;
+	struct link *link = &login->auth;
+	struct error error;
+
+	link_close(link);
 	lose_all(login);
-	login->auth = link_open(login, descriptor, IPC_AUTH, answer, ended);
-	if (login->auth != NULL) {
-		uv_timer_stop(&login->auth_timer);
+	link->owner = login;
+	link->received = answer;
+	link->gone = ended;
+	if (link_open(link, &login->loop, descriptor, IPC_LOGIN, IPC_AUTH, &error) == 0) {
+		timer_clear(&login->loop.timers, &login->auth_timer);
 		return;
 	}
-	LOG(LOG_LEVEL_ERROR, "auth-unreachable", LOG_TEXT("reason", "no memory"));
+	LOG(LOG_LEVEL_ERROR, "auth-unreachable", LOG_REASON(&error));
 	authentication_await(login);
 }

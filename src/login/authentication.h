@@ -8,11 +8,14 @@
 
 struct connection;
 struct login;
+struct timer;
 
 /* Takes the descriptor. An earlier channel is closed; who waits on it gets a temporary error. */
 void authentication_open(struct login *, int descriptor);
 /* Without a channel: asks the parent for one every second until it comes. */
 void authentication_await(struct login *);
+/* login->auth_timer */
+void authentication_lost(struct timer *);
 /* Both answer the client at once if auth cannot be asked. */
 void authentication_check(struct connection *, enum ipc_check_method, const char *user,
     const char *password, const char *timestamp);

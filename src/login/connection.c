@@ -17,7 +17,6 @@
 #include "login/login.h"
 #include "login/pump.h"
 #include "login/sasl.h"
-#include "login/watch.h"
 #include "pop3/reply.h"
 
 #define BAD_COMMAND_DELAY_MAX_MILLISECONDS 5000
@@ -58,10 +57,9 @@ poll_as_needed(struct connection *c)
 	if (c->state == CONNECTION_CLOSED)
 		return;
 	if (c->stream.stuck)
-		watch_for(c->watch, UV_WRITABLE);
-	else if (is_listening(c) || c->state == CONNECTION_HANDSHAKE ||
-	    watch_events(c->watch) == UV_WRITABLE)
-		watch_for(c->watch, UV_READABLE);
+		watch_for(&c->watch, EPOLLOUT);
+	else if (is_listening(c) || c->state == CONNECTION_HANDSHAKE || c->watch.events == EPOLLOUT)
+		watch_for(&c->watch, EPOLLIN);
 }
 
 static void
@@ -75,9 +73,12 @@ drop_held(struct connection *c)
 }
 
 static void
-free_handle(uv_handle_t *handle)
+drop_delay(struct connection *c)
 {
-	free(handle);
+	if (c->delay != NULL)
+		timer_clear(&c->login->loop.timers, c->delay);
+	free(c->delay);
+	c->delay = NULL;
 }
 
 void
@@ -96,11 +97,10 @@ connection_end(struct connection *c, const char *reason)
 	addresses_leave(&login->addresses, &c->peer);
 	drop_held(c);
 	free(c->user);
-	if (c->delay != NULL)
-		uv_close((uv_handle_t *)c->delay, free_handle);
-	watch_end(c->watch);
+	drop_delay(c);
+	watch_end(&c->watch);
 	stream_close(&c->stream);
-	login_bury(login, &c->grave);
+	loop_bury(&login->loop, &c->grave);
 	login_stop_if_idle(login);
 }
 
@@ -151,7 +151,7 @@ linger(struct connection *c)
 	if (n >= 0 || (errno != EAGAIN && errno != EINTR))
 		connection_end(c, c->reason);
 	else
-		watch_for(c->watch, UV_READABLE);
+		watch_for(&c->watch, EPOLLIN);
 }
 
 /*
@@ -214,12 +214,11 @@ connection_protect(struct connection *c)
 }
 
 static void
-delay_over(uv_timer_t *timer)
+delay_over(struct timer *timer)
 {
-	struct connection *c = timer->data;
+	struct connection *c = timer->owner;
 
-	uv_close((uv_handle_t *)c->delay, free_handle);
-	c->delay = NULL;
+	drop_delay(c);
 	c->state = CONNECTION_COMMAND;
 	connection_begin(c);
 	reply_error(out_of(c), "%s", c->problem);
@@ -241,9 +240,8 @@ connection_bad(struct connection *c, const char *problem)
 		delay = BAD_COMMAND_DELAY_MAX_MILLISECONDS;
 	if (delay > 0 && (c->delay = malloc(sizeof(*c->delay))) != NULL) {
 		c->state = CONNECTION_DELAYED;
-		uv_timer_init(&c->login->loop, c->delay);
-		c->delay->data = c;
-		uv_timer_start(c->delay, delay_over, delay, 0);
+		*c->delay = (struct timer){ .expired = delay_over, .owner = c };
+		timer_set(&c->login->loop.timers, c->delay, c->login->loop.now + delay);
 		return;
 	}
 	reply_error(out_of(c), "%s", c->problem);
@@ -409,15 +407,15 @@ continue_handshake(struct connection *c)
 }
 
 static void
-connection_heard(void *owner, int events)
+connection_ready(struct watch *watch, uint32_t events)
 {
-	struct connection *c = owner;
+	struct connection *c = watch->owner;
 
 	if (c->state == CONNECTION_LINGERING) {
 		linger(c);
 		return;
 	}
-	if (c->stream.stuck && (events & UV_WRITABLE) != 0 &&
+	if (c->stream.stuck && (events & EPOLLOUT) != 0 &&
 	    stream_flush(&c->stream) == STREAM_FAILED) {
 		connection_end(c, stream_failure(&c->stream));
 		return;
@@ -431,11 +429,20 @@ connection_heard(void *owner, int events)
 		return;
 	}
 	connection_begin(c);
-	if (is_listening(c) && (events & UV_READABLE) != 0)
+	if (is_listening(c) && (events & EPOLLIN) != 0)
 		read_and_process(c);
-	else if ((events & UV_READABLE) != 0)
-		watch_for(c->watch, 0);
+	else if ((events & EPOLLIN) != 0)
+		watch_for(&c->watch, 0);
 	connection_resume(c);
+}
+
+static bool
+watch_client(struct connection *c, struct login *login, int socket)
+{
+	struct error error;
+
+	c->watch = (struct watch){ .descriptor = socket, .ready = connection_ready, .owner = c };
+	return loop_add(&login->loop, &c->watch, EPOLLIN, &error) == 0;
 }
 
 void
@@ -445,8 +452,7 @@ connection_start(struct login *login, int socket, const struct peer *peer,
 	struct connection *c = calloc(1, sizeof(*c));
 	char text[PEER_SIZE];
 
-	if (c == NULL ||
-	    (c->watch = watch_new(&login->loop, socket, connection_heard, c)) == NULL) {
+	if (c == NULL || !watch_client(c, login, socket)) {
 		addresses_leave(&login->addresses, peer);
 		free(c);
 		close(socket);
@@ -459,7 +465,7 @@ connection_start(struct login *login, int socket, const struct peer *peer,
 	c->tls_mode = (uint8_t)listener->tls;
 	c->domain = login->domain;
 	deadlines_add(&login->young, &c->deadline,
-	    uv_now(&login->loop) + login->settings.login_timeout_seconds * 1000);
+	    login->loop.now + login->settings.login_timeout_seconds * 1000);
 	peer_text(peer, text);
 	LOG(LOG_LEVEL_INFO, "connect", LOG_SESSION(c->session), LOG_TEXT("peer", text),
 	    LOG_TEXT("listener", listener->address));

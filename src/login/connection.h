@@ -16,7 +16,6 @@
 #include "pop3/line.h"
 
 struct listener;
-struct watch;
 
 enum connection_state {
 	CONNECTION_HANDSHAKE,	/* TLS is being agreed on */
@@ -26,18 +25,18 @@ enum connection_state {
 	CONNECTION_DELAYED,	/* a bad command is answered later; nothing is read */
 	CONNECTION_ENDING,	/* when the last reply has gone */
 	CONNECTION_LINGERING,	/* until the client, which still talks, has heard it */
-	CONNECTION_CLOSED,	/* the memory lives until the callback is over */
+	CONNECTION_CLOSED,	/* the memory lives until the work in hand is done */
 };
 
 struct connection {
 	struct grave grave;
 	struct login *login;
-	struct watch *watch;
+	struct watch watch;
 	struct deadline deadline;	/* in login->young */
 	struct stream stream;
 	uint64_t session;
 	struct connection *next_asking;
-	uv_timer_t *delay;		/* while CONNECTION_DELAYED */
+	struct timer *delay;		/* while CONNECTION_DELAYED */
 	const char *problem;		/* what will be answered then */
 	const char *reason;		/* while CONNECTION_ENDING: for the log */
 	const char *domain;		/* of the timestamp in the greeting; NULL: there was none */

@@ -20,7 +20,7 @@ tell(struct login *login, enum ipc_type type, const void *body)
 {
 	struct error error;
 
-	if (link_send(login->parent, type, body, -1, &error) < 0)
+	if (link_send(&login->parent, type, body, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "parent-unreachable", LOG_REASON(&error));
 }
 
@@ -85,7 +85,6 @@ on_ticket_keys(struct login *login, struct ipc_message *message)
 	}
 	if (login->tls != NULL)
 		tls_context_tickets(login->tls, login->ticket_keys, login->ticket_key_count);
-	ipc_message_wipe(message);
 }
 
 static void
@@ -200,7 +199,7 @@ static const struct {
 };
 
 static void
-hear(struct login *login, struct ipc_message *message)
+hear(struct link *link, struct ipc_message *message)
 {
 	if (ipc_message_is_maimed(message)) {
 		LOG(LOG_LEVEL_ERROR, "descriptor-lost", LOG_NUMBER("message", message->type));
@@ -208,25 +207,27 @@ hear(struct login *login, struct ipc_message *message)
 	}
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
 		if (handlers[i].type == message->type)
-			handlers[i].run(login, message);
-	if (message->descriptor >= 0)
-		close(message->descriptor);
+			handlers[i].run(link->owner, message);
 }
 
 /* Without its parent a login process has no purpose. */
 static void
-parent_gone(struct login *login, struct link *link, const struct error *error)
+parent_gone(struct link *link, const struct error *error)
 {
-	(void)link;
+	struct login *login = link->owner;
+
 	if (!login->stopping)
 		LOG(LOG_LEVEL_INFO, "parent-gone", LOG_REASON(error));
-	login->parent = NULL;
 	login_stop(login, 0);
 }
 
 int
-control_open(struct login *login, int descriptor)
+control_open(struct login *login, int descriptor, struct error *error)
 {
-	login->parent = link_open(login, descriptor, IPC_PARENT, hear, parent_gone);
-	return login->parent != NULL ? 0 : -1;
+	struct link *link = &login->parent;
+
+	link->owner = login;
+	link->received = hear;
+	link->gone = parent_gone;
+	return link_open(link, &login->loop, descriptor, IPC_LOGIN, IPC_PARENT, error);
 }

@@ -1,7 +1,7 @@
 /* What the parent says, and what it is answered. */
 #pragma once
 
+struct error;
 struct login;
 
-/* -1: no memory. */
-int control_open(struct login *, int descriptor);
+int control_open(struct login *, int descriptor, struct error *);

@@ -12,33 +12,31 @@ struct address {
 };
 
 static void
-timer_fired(uv_timer_t *timer)
+timer_expired(struct timer *timer)
 {
-	struct deadlines *deadlines = timer->data;
-	uint64_t now = uv_now(timer->loop);
+	struct deadlines *deadlines = timer->owner;
+	struct loop *loop = deadlines->loop;
 	struct deadline *first;
 
-	while ((first = deadlines_first(deadlines)) != NULL && first->at <= now)
+	while ((first = deadlines_first(deadlines)) != NULL && first->at <= loop->now)
 		deadlines->expired(first);
 	if (first != NULL && first->at != DEADLINE_NEVER)
-		uv_timer_start(timer, timer_fired, first->at - now, 0);
+		timer_set(&loop->timers, timer, first->at);
 }
 
 void
-deadlines_init(struct deadlines *deadlines, uv_loop_t *loop, void (*expired)(struct deadline *))
+deadlines_init(struct deadlines *deadlines, struct loop *loop, void (*expired)(struct deadline *))
 {
 	deadlines->head.next = deadlines->head.previous = &deadlines->head;
 	deadlines->count = 0;
 	deadlines->expired = expired;
-	uv_timer_init(loop, &deadlines->timer);
-	deadlines->timer.data = deadlines;
+	deadlines->loop = loop;
+	deadlines->timer = (struct timer){ .expired = timer_expired, .owner = deadlines };
 }
 
 void
 deadlines_add(struct deadlines *deadlines, struct deadline *deadline, uint64_t at)
 {
-	uv_timer_t *timer = &deadlines->timer;
-
 	deadline->at = at;
 	deadline->next = &deadlines->head;
 	deadline->previous = deadlines->head.previous;
@@ -46,8 +44,8 @@ deadlines_add(struct deadlines *deadlines, struct deadline *deadline, uint64_t a
 	deadlines->head.previous = deadline;
 	deadlines->count++;
 	/* A timer that runs is for an earlier one; if that one has gone, it looks again. */
-	if (at != DEADLINE_NEVER && !uv_is_active((uv_handle_t *)timer))
-		uv_timer_start(timer, timer_fired, at - uv_now(timer->loop), 0);
+	if (at != DEADLINE_NEVER && !timer_is_set(&deadlines->timer))
+		timer_set(&deadlines->loop->timers, &deadlines->timer, at);
 }
 
 void

@@ -4,17 +4,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uv.h>
 
+#include "base/loop.h"
 #include "login/peer.h"
 
 /* To be embedded in what has a deadline. */
 struct deadline {
 	struct deadline *previous, *next;
-	uint64_t at;		/* of uv_now() */
+	uint64_t at;		/* of loop->now */
 };
 
-#define DEADLINE_NEVER UINT64_MAX
+#define DEADLINE_NEVER TIMER_NEVER
 
 /*
  * A list in order of time, with one timer for all. Additions are cheap because each comes with the
@@ -23,12 +23,13 @@ struct deadline {
  */
 struct deadlines {
 	struct deadline head;	/* of a ring */
-	uv_timer_t timer;
+	struct loop *loop;
+	struct timer timer;
 	size_t count;
 	void (*expired)(struct deadline *);	/* must take it out of the list */
 };
 
-void deadlines_init(struct deadlines *, uv_loop_t *, void (*expired)(struct deadline *));
+void deadlines_init(struct deadlines *, struct loop *, void (*expired)(struct deadline *));
 void deadlines_add(struct deadlines *, struct deadline *, uint64_t at);
 void deadlines_remove(struct deadlines *, struct deadline *);
 /* The first, or NULL. */

@@ -4,13 +4,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "login/login.h"
 
 struct door {
+	struct grave grave;
 	struct door *next;	/* in its bucket */
-	struct link *link;
+	struct link link;
 	uint32_t number;
 };
 
@@ -26,46 +28,47 @@ place_of(struct login *login, uint32_t number)
 
 /* ipc_rules[] lets a maildrop process say nothing to login. */
 static void
-heard(struct login *login, struct ipc_message *message)
+received(struct link *link, struct ipc_message *message)
 {
-	(void)login;
+	(void)link;
 	(void)message;
 }
 
-/* The process has ended. There are few of them, and they live long. */
+/* The process has ended. */
 static void
-ended(struct login *login, struct link *link, const struct error *error)
+gone(struct link *link, const struct error *error)
 {
-	(void)error;
-	for (size_t i = 0; i < DOOR_BUCKETS; i++) {
-		struct door **place = &login->doors[i], *door;
+	struct door *door = (struct door *)((char *)link - offsetof(struct door, link));
+	struct login *login = link->owner;
+	struct door **place = place_of(login, door->number);
 
-		while ((door = *place) != NULL && door->link != link)
-			place = &door->next;
-		if (door != NULL) {
-			*place = door->next;
-			free(door);
-			return;
-		}
-	}
+	(void)error;
+	*place = door->next;
+	loop_bury(&login->loop, &door->grave);
 }
 
 void
 door_add(struct login *login, int descriptor, uint32_t number)
 {
 	struct door **place = place_of(login, number);
-	struct door *door = malloc(sizeof(*door));
+	struct door *door = calloc(1, sizeof(*door));
+	struct error error = { ERROR_TEMPORARY, "no memory" };
 
-	if (door == NULL ||
-	    (door->link = link_open(login, descriptor, IPC_MAILDROP, heard, ended)) == NULL) {
-		LOG(LOG_LEVEL_ERROR, "maildrop-unreachable", LOG_NUMBER("number", number),
-		    LOG_TEXT("reason", "no memory"));
-		free(door);
-		return;
+	if (door == NULL) {
+		close(descriptor);
+	} else {
+		door->number = number;
+		door->link.owner = login;
+		door->link.received = received;
+		door->link.gone = gone;
+		if (link_open(&door->link, &login->loop, descriptor, IPC_LOGIN, IPC_MAILDROP, &error) == 0) {
+			door->next = *place;
+			*place = door;
+			return;
+		}
 	}
-	door->number = number;
-	door->next = *place;
-	*place = door;
+	free(door);
+	LOG(LOG_LEVEL_ERROR, "maildrop-unreachable", LOG_NUMBER("number", number), LOG_REASON(&error));
 }
 
 /* The parent tells of a process before it tells auth: what it said is waiting, if it was not heard. */
@@ -73,7 +76,7 @@ static struct door *
 find(struct login *login, uint32_t number)
 {
 	if (*place_of(login, number) == NULL)
-		link_hear(login->parent);
+		link_hear(&login->parent);
 	return *place_of(login, number);
 }
 
@@ -81,7 +84,7 @@ int
 door_send(struct login *login, uint32_t number, const struct ipc_handover *handover, int socket,
     const char *early, size_t early_size, struct error *error)
 {
-	const struct door *door = find(login, number);
+	struct door *door = find(login, number);
 	struct ipc_early before;
 
 	if (door == NULL)
@@ -93,10 +96,10 @@ door_send(struct login *login, uint32_t number, const struct ipc_handover *hando
 		before.session = handover->session;
 		before.size = (uint32_t)early_size;
 		memcpy(before.data, early, early_size);
-		if (link_send(door->link, IPC_EARLY, &before, -1, error) < 0)
+		if (link_send(&door->link, IPC_EARLY, &before, -1, error) < 0)
 			return -1;
 	}
-	return link_send(door->link, IPC_HANDOVER, handover, socket, error);
+	return link_send(&door->link, IPC_HANDOVER, handover, socket, error);
 }
 
 void
@@ -107,7 +110,7 @@ doors_close(struct login *login)
 
 		while ((door = login->doors[i]) != NULL) {
 			login->doors[i] = door->next;
-			link_close(door->link);
+			link_close(&door->link);
 			free(door);
 		}
 	}

@@ -274,12 +274,13 @@ test_parents_wishes(void **state)
 	struct ipc_report report = { .ticket = 7, .kind = IPC_REPORT_COUNTS };
 	struct ipc_kick kick = { .ticket = 8 };
 	struct ipc_stop stop = { .grace_seconds = 60 };
-	struct fake_user *pumped, *young, *after;
+	struct fake_user *pumped, *young, *after, *delayed;
 	struct fake_ring ring;
 	struct config config;
 
 	(void)state;
 	ring_config(&config);
+	config.bad_command_delay_milliseconds = 5000;
 	ring_start(&ring, &config, &fake_certificates);
 	pumped = user_logs_in(&ring, PORT_TLS);
 	young = user_connect(&ring, PORT_STLS);
@@ -312,12 +313,39 @@ test_parents_wishes(void **state)
 	after = user_connect(&ring, PORT_TLS);
 	user_expects(after, READY);
 
+	/* The first is answered at once. */
+	delayed = user_connect(&ring, PORT_PLAIN);
+	user_expects(delayed, READY);
+	user_says(delayed, "BAD\r\nBAD\r\n", 10);
+	user_expects(delayed, "-ERR unknown command\r\n");
+
 	/* The end: who has not logged in goes, who has may finish. */
 	send_to(&ring, IPC_STOP, &stop);
 	user_expects_end(after);
 	user_leaves(after);
+	user_expects_end(delayed);
+	user_leaves(delayed);
 	user_says(pumped, "QUIT\r\n", 6);
 	user_expects(pumped, "QUIT\r\n");
+	user_expects_end(pumped);
+	user_leaves(pumped);
+	ring_wait(&ring);
+}
+
+/* Who does not finish in time is not waited for. */
+static void
+test_grace_is_limited(void **state)
+{
+	struct ipc_stop stop = { .grace_seconds = 1 };
+	struct fake_user *pumped;
+	struct fake_ring ring;
+	struct config config;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, &fake_certificates);
+	pumped = user_logs_in(&ring, PORT_TLS);
+	send_to(&ring, IPC_STOP, &stop);
 	user_expects_end(pumped);
 	user_leaves(pumped);
 	ring_wait(&ring);
@@ -383,6 +411,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_slow_client),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_parents_wishes),
+		cmocka_unit_test(test_grace_is_limited),
 		cmocka_unit_test(test_parent_dies),
 	};
 

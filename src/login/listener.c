@@ -17,36 +17,39 @@
 #define PAUSE_MILLISECONDS 100
 #define BATCH_MAX          64
 
-static void listener_event(uv_poll_t *, int status, int events);
+static void listener_ready(struct watch *, uint32_t events);
 
 void
 listener_add(struct login *login, int socket, const struct ipc_listener *message)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	static const int on = 1;
+	struct error error;
 
-	if (listener == NULL || uv_poll_init(&login->loop, &listener->poll, socket) != 0) {
-		LOG(LOG_LEVEL_ERROR, "listener-unusable", LOG_TEXT("listener", message->address));
+	if (listener == NULL) {
+		LOG(LOG_LEVEL_ERROR, "listener-unusable", LOG_TEXT("listener", message->address),
+		    LOG_TEXT("reason", "no memory"));
+		close(socket);
+		return;
+	}
+	listener->watch =
+	    (struct watch){ .descriptor = socket, .ready = listener_ready, .owner = listener };
+	if (loop_add(&login->loop, &listener->watch, 0, &error) < 0) {
+		LOG(LOG_LEVEL_ERROR, "listener-unusable", LOG_TEXT("listener", message->address),
+		    LOG_REASON(&error));
 		free(listener);
 		close(socket);
 		return;
 	}
 	/* Accepted sockets inherit it, which spares a call for each. Not every family has it. */
 	(void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	listener->poll.data = listener;
-	listener->socket = socket;
+	listener->login = login;
 	listener->generation = message->generation;
 	listener->tls = message->tls;
 	listener->batch = 1;
 	memcpy(listener->address, message->address, sizeof(listener->address));
 	listener->next = login->listeners;
 	login->listeners = listener;
-}
-
-static void
-free_listener(uv_handle_t *handle)
-{
-	free(handle->data);
 }
 
 static void
@@ -60,20 +63,26 @@ close_but(struct login *login, bool keep, uint32_t generation)
 			continue;
 		}
 		*place = listener->next;
-		uv_close((uv_handle_t *)&listener->poll, free_listener);
-		close(listener->socket);
+		watch_end(&listener->watch);
+		close(listener->watch.descriptor);
+		loop_bury(&login->loop, &listener->grave);
 	}
+}
+
+static void
+watch_all(struct login *login, uint32_t events)
+{
+	for (struct listener *listener = login->listeners; listener != NULL;
+	     listener = listener->next)
+		watch_for(&listener->watch, events);
 }
 
 void
 listeners_accept(struct login *login, uint32_t generation)
 {
 	close_but(login, true, generation);
-	if (uv_is_active((uv_handle_t *)&login->accept_pause))
-		return;
-	for (struct listener *listener = login->listeners; listener != NULL;
-	     listener = listener->next)
-		uv_poll_start(&listener->poll, UV_READABLE, listener_event);
+	if (!timer_is_set(&login->accept_pause))
+		watch_all(login, EPOLLIN);
 }
 
 void
@@ -82,14 +91,10 @@ listeners_close(struct login *login)
 	close_but(login, false, 0);
 }
 
-static void
-pause_over(uv_timer_t *timer)
+void
+listeners_pause_over(struct timer *timer)
 {
-	struct login *login = timer->loop->data;
-
-	for (struct listener *listener = login->listeners; listener != NULL;
-	     listener = listener->next)
-		uv_poll_start(&listener->poll, UV_READABLE, listener_event);
+	watch_all(timer->owner, EPOLLIN);
 }
 
 /* Out of descriptors or memory: those who wait in the kernel may wait a little longer. */
@@ -97,10 +102,8 @@ static void
 pause_all(struct login *login, int code)
 {
 	LOG(LOG_LEVEL_WARNING, "accept-paused", LOG_TEXT("reason", strerrordesc_np(code)));
-	for (struct listener *listener = login->listeners; listener != NULL;
-	     listener = listener->next)
-		uv_poll_stop(&listener->poll);
-	uv_timer_start(&login->accept_pause, pause_over, PAUSE_MILLISECONDS, 0);
+	watch_all(login, 0);
+	timer_set(&login->loop.timers, &login->accept_pause, login->loop.now + PAUSE_MILLISECONDS);
 }
 
 static void
@@ -128,7 +131,7 @@ accept_one(struct login *login, struct listener *listener)
 	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
 	socklen_t size = sizeof(address);
 	struct peer peer;
-	int socket = accept4(listener->socket, (struct sockaddr *)&address, &size,
+	int socket = accept4(listener->watch.descriptor, (struct sockaddr *)&address, &size,
 	    SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (socket < 0) {
@@ -155,16 +158,13 @@ accept_one(struct login *login, struct listener *listener)
  * they come in crowds; the poll announces those that were left.
  */
 static void
-listener_event(uv_poll_t *poll, int status, int events)
+listener_ready(struct watch *watch, uint32_t events)
 {
-	struct listener *listener = poll->data;
-	struct login *login = poll->loop->data;
+	struct listener *listener = watch->owner;
 	unsigned accepted = 0;
 
 	(void)events;
-	if (status < 0)
-		uv_poll_start(poll, UV_READABLE, listener_event);
-	while (accepted < listener->batch && accept_one(login, listener))
+	while (accepted < listener->batch && accept_one(listener->login, listener))
 		accepted++;
 	if (accepted < listener->batch)
 		listener->batch = 1;

@@ -1,17 +1,19 @@
 /* The listening sockets, and what happens when somebody knocks. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
-#include <uv.h>
 
+#include "base/loop.h"
 #include "ipc/messages.h"
 
 struct login;
 
 struct listener {
-	uv_poll_t poll;
+	struct grave grave;
+	struct watch watch;
 	struct listener *next;
-	int socket;
+	struct login *login;
 	uint32_t generation;
 	uint32_t tls;		/* enum config_tls_mode */
 	unsigned batch;		/* how many to accept at once */
@@ -24,3 +26,5 @@ void listener_add(struct login *, int socket, const struct ipc_listener *);
 /* From now on accepts on the sockets of that generation; closes all others. */
 void listeners_accept(struct login *, uint32_t generation);
 void listeners_close(struct login *);
+/* login->accept_pause */
+void listeners_pause_over(struct timer *);

@@ -1,19 +1,16 @@
-/*
- * What a login process is made of. Everything runs in one thread, in callbacks of one libuv loop;
- * loop.data is the struct login.
- */
+/* What a login process is made of. Everything runs in one thread, in the calls of one loop. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uv.h>
 
+#include "base/loop.h"
 #include "base/writer.h"
 #include "config/config.h"
+#include "ipc/link.h"
 #include "login/crowd.h"
 #include "login/doors.h"
-#include "login/link.h"
 #include "pop3/line.h"
 #include "tls/tls.h"
 
@@ -29,27 +26,20 @@
 struct connection;
 struct listener;
 
-/* Begins whatever is freed only when the callback that ends it is over: others look at it yet. */
-struct grave {
-	struct grave *next;
-};
-
 struct login {
-	uv_loop_t loop;
+	struct loop loop;
 	struct config settings;
-	bool has_settings, ready, stopping;
+	bool has_settings, ready, stopping, ended;
 	struct tls_context *tls;	/* NULL: no certificates */
 	struct tls_ticket_key ticket_keys[TLS_TICKET_KEYS_MAX];
 	size_t ticket_key_count;
 	const char *domain;		/* of APOP's timestamps */
 
-	struct link *parent, *auth;	/* NULL: gone, or not yet there */
+	struct link parent, auth;	/* closed: gone, or not yet there */
 	struct door *doors[DOOR_BUCKETS];	/* to maildrop processes, by number */
 	struct listener *listeners;
 	int sockets_max;		/* a client whose descriptor is not below it is one too many */
-	uv_timer_t accept_pause, stop_timer, auth_timer;
-	uv_check_t undertaker;
-	struct grave *graves;
+	struct timer accept_pause, stop_timer, auth_timer;
 
 	struct addresses addresses;
 	struct deadlines young;		/* connections before login, the oldest first */
@@ -57,7 +47,7 @@ struct login {
 	struct deadlines slow;		/* the same, whose client does not take what it is sent */
 	struct connection *asking[ASKING_BUCKETS];	/* those auth has a question of, by session */
 
-	/* Lent to whatever connection the loop is at; nothing in them outlives a callback. */
+	/* Lent to whatever connection the loop is at; nothing in them outlives a call. */
 	struct writer out;
 	char output[OUTPUT_SIZE];
 	char input[INPUT_SIZE];
@@ -66,7 +56,5 @@ struct login {
 
 /* Ends every connection that is not logged in, and the loop when the last pump has ended. */
 void login_stop(struct login *, uint64_t grace_seconds);
-/* Frees what begins with that grave, soon. */
-void login_bury(struct login *, struct grave *);
 /* Looks whether a process that is stopping has nothing left to do. */
 void login_stop_if_idle(struct login *);

@@ -39,28 +39,11 @@
 #define RESERVED_MAX 64
 
 static void
-stop_loop(uv_timer_t *timer)
+grace_over(struct timer *timer)
 {
-	uv_stop(timer->loop);
-}
+	struct login *login = timer->owner;
 
-void
-login_bury(struct login *login, struct grave *grave)
-{
-	grave->next = login->graves;
-	login->graves = grave;
-}
-
-static void
-free_buried(uv_check_t *undertaker)
-{
-	struct login *login = undertaker->loop->data;
-	struct grave *grave;
-
-	while ((grave = login->graves) != NULL) {
-		login->graves = grave->next;
-		free(grave);
-	}
+	login->ended = true;
 }
 
 void
@@ -68,7 +51,7 @@ login_stop_if_idle(struct login *login)
 {
 	if (login->stopping && login->young.count == 0 && login->pumps.count == 0 &&
 	    login->slow.count == 0)
-		uv_stop(&login->loop);
+		login->ended = true;
 }
 
 void
@@ -83,7 +66,8 @@ login_stop(struct login *login, uint64_t grace_seconds)
 	if (grace_seconds == 0)
 		pumps_end(login);
 	else
-		uv_timer_start(&login->stop_timer, stop_loop, grace_seconds * 1000, 0);
+		timer_set(&login->loop.timers, &login->stop_timer,
+		    login->loop.now + grace_seconds * 1000);
 	login_stop_if_idle(login);
 }
 
@@ -102,14 +86,11 @@ sockets_max(void)
 static int
 login_init(struct login *login, struct error *error)
 {
-	if (uv_loop_init(&login->loop) != 0)
-		return error_set(error, ERROR_TEMPORARY, "no event loop");
-	login->loop.data = login;
-	uv_timer_init(&login->loop, &login->accept_pause);
-	uv_timer_init(&login->loop, &login->stop_timer);
-	uv_timer_init(&login->loop, &login->auth_timer);
-	uv_check_init(&login->loop, &login->undertaker);
-	uv_check_start(&login->undertaker, free_buried);
+	if (loop_open(&login->loop, error) < 0)
+		return -1;
+	login->accept_pause = (struct timer){ .expired = listeners_pause_over, .owner = login };
+	login->stop_timer = (struct timer){ .expired = grace_over, .owner = login };
+	login->auth_timer = (struct timer){ .expired = authentication_lost, .owner = login };
 	login->sockets_max = sockets_max();
 	deadlines_init(&login->young, &login->loop, connection_expired);
 	deadlines_init(&login->pumps, &login->loop, pump_expired);
@@ -120,24 +101,13 @@ login_init(struct login *login, struct error *error)
 }
 
 static void
-close_handle(uv_handle_t *handle, void *context)
-{
-	(void)context;
-	if (!uv_is_closing(handle))
-		uv_close(handle, NULL);
-}
-
-static void
 login_free(struct login *login)
 {
 	pumps_end(login);
 	doors_close(login);
-	link_close(login->auth);
-	link_close(login->parent);
-	uv_walk(&login->loop, close_handle, NULL);
-	uv_run(&login->loop, UV_RUN_DEFAULT);
-	uv_loop_close(&login->loop);
-	free_buried(&login->undertaker);
+	link_close(&login->auth);
+	link_close(&login->parent);
+	loop_close(&login->loop);
 	tls_context_unref(login->tls);
 	secret_wipe(login->ticket_keys, sizeof(login->ticket_keys));
 }
@@ -152,12 +122,13 @@ run(void)
 		LOG(LOG_LEVEL_ERROR, "start", LOG_REASON(&error));
 		return EXIT_FAILURE;
 	}
-	if (control_open(&login, CONTROL_DESCRIPTOR) < 0) {
+	if (control_open(&login, CONTROL_DESCRIPTOR, &error) < 0) {
 		LOG(LOG_LEVEL_ERROR, "start",
 		    LOG_TEXT("reason", "descriptor 3 is no control channel"));
 		return EXIT_FAILURE;
 	}
-	uv_run(&login.loop, UV_RUN_DEFAULT);
+	while (!login.ended)
+		loop_wait(&login.loop);
 	login_free(&login);
 	return EXIT_SUCCESS;
 }

@@ -20,7 +20,6 @@
 #include "base/log.h"
 #include "login/connection.h"
 #include "login/login.h"
-#include "login/watch.h"
 #include "pop3/reply.h"
 
 /*
@@ -35,7 +34,7 @@
 struct pump {
 	struct grave grave;
 	struct login *login;
-	struct watch *client, *pair;
+	struct watch client, pair;
 	struct deadline deadline;	/* in login->pumps or login->slow */
 	struct stream stream;
 	uint64_t session;
@@ -51,8 +50,7 @@ struct pump {
 static void
 close_pair(struct pump *pump)
 {
-	watch_end(pump->pair);
-	pump->pair = NULL;
+	watch_end(&pump->pair);
 	if (pump->socket >= 0)
 		close(pump->socket);
 	pump->socket = -1;
@@ -71,10 +69,10 @@ pump_end(struct pump *pump, const char *reason)
 	LOG(LOG_LEVEL_DEBUG, "pump-end", LOG_SESSION(pump->session), LOG_TEXT("reason", reason));
 	pump->ended = true;
 	deadlines_remove(pump->slow ? &login->slow : &login->pumps, &pump->deadline);
-	watch_end(pump->client);
+	watch_end(&pump->client);
 	close_pair(pump);
 	stream_close(&pump->stream);
-	login_bury(login, &pump->grave);
+	loop_bury(&login->loop, &pump->grave);
 	login_stop_if_idle(login);
 }
 
@@ -108,7 +106,7 @@ set_time(struct pump *pump, bool slow)
 	deadlines_remove(pump->slow ? &login->slow : &login->pumps, &pump->deadline);
 	if (slow)
 		deadlines_add(&login->slow, &pump->deadline,
-		    uv_now(&login->loop) + login->settings.write_timeout_seconds * 1000);
+		    login->loop.now + login->settings.write_timeout_seconds * 1000);
 	else
 		deadlines_add(&login->pumps, &pump->deadline, DEADLINE_NEVER);
 	pump->slow = slow;
@@ -146,7 +144,7 @@ part(struct pump *pump)
 	pump->lingering = true;
 	close_pair(pump);
 	set_time(pump, true);
-	watch_for(pump->client, UV_READABLE);
+	watch_for(&pump->client, EPOLLIN);
 }
 
 /* Reads and forgets what the client still says. */
@@ -159,14 +157,14 @@ linger(struct pump *pump)
 	if (status == STREAM_END || status == STREAM_FAILED)
 		pump_end(pump, "the client has hung up");
 	else
-		watch_for(pump->client, UV_READABLE);
+		watch_for(&pump->client, EPOLLIN);
 }
 
 /* Decides what to wait for, or that it is over. moved: the client has just taken something. */
 static void
 update(struct pump *pump, bool moved)
 {
-	int client = 0, pair = 0;
+	uint32_t client = 0, pair = 0;
 
 	if (pump->ended)
 		return;
@@ -177,15 +175,15 @@ update(struct pump *pump, bool moved)
 	}
 	keep_time(pump, moved);
 	if (!pump->client_ended && pump->stuck_size == 0)
-		client |= UV_READABLE;
+		client |= EPOLLIN;
 	if (pump->stream.stuck)
-		client |= UV_WRITABLE;
+		client |= EPOLLOUT;
 	if (!pump->stream.stuck)
-		pair |= UV_READABLE | UV_DISCONNECT;
+		pair |= EPOLLIN | EPOLLRDHUP;
 	if (pump->stuck_size > 0)
-		pair |= UV_WRITABLE;
-	watch_for(pump->client, client);
-	watch_for(pump->pair, pair);
+		pair |= EPOLLOUT;
+	watch_for(&pump->client, client);
+	watch_for(&pump->pair, pair);
 }
 
 /* Sends to the maildrop; keeps what it does not take. If it has gone, reading will tell. */
@@ -295,33 +293,33 @@ from_pair(struct pump *pump, bool hung_up)
 }
 
 static void
-client_heard(void *owner, int events)
+client_ready(struct watch *watch, uint32_t events)
 {
-	struct pump *pump = owner;
+	struct pump *pump = watch->owner;
 
 	if (pump->lingering) {
 		linger(pump);
 		return;
 	}
-	if ((events & UV_WRITABLE) != 0 && stream_flush(&pump->stream) == STREAM_FAILED)
+	if ((events & EPOLLOUT) != 0 && stream_flush(&pump->stream) == STREAM_FAILED)
 		pump_end(pump, stream_failure(&pump->stream));
-	else if ((events & UV_READABLE) != 0 && !pump->client_ended && pump->stuck_size == 0)
+	else if ((events & EPOLLIN) != 0 && !pump->client_ended && pump->stuck_size == 0)
 		from_client(pump);
-	update(pump, (events & UV_WRITABLE) != 0);
+	update(pump, (events & EPOLLOUT) != 0);
 }
 
 static void
-pair_heard(void *owner, int events)
+pair_ready(struct watch *watch, uint32_t events)
 {
-	struct pump *pump = owner;
+	struct pump *pump = watch->owner;
 
-	if ((events & UV_WRITABLE) != 0 && pump->stuck_size > 0) {
+	if ((events & EPOLLOUT) != 0 && pump->stuck_size > 0) {
 		flush_to_pair(pump);
 		if (!pump->ended && pump->stuck_size == 0 && stream_pending(&pump->stream))
 			from_client(pump);
 	}
-	if ((events & (UV_READABLE | UV_DISCONNECT)) != 0 && !pump->ended && !pump->stream.stuck)
-		from_pair(pump, (events & UV_DISCONNECT) != 0);
+	if ((events & (EPOLLIN | EPOLLRDHUP)) != 0 && !pump->ended && !pump->stream.stuck)
+		from_pair(pump, (events & EPOLLRDHUP) != 0);
 	update(pump, false);
 }
 
@@ -331,6 +329,7 @@ pump_start(struct connection *c, int socket)
 {
 	struct login *login = c->login;
 	struct pump *pump = calloc(1, sizeof(*pump));
+	struct error error;
 
 	if (pump == NULL) {
 		close(socket);
@@ -342,14 +341,14 @@ pump_start(struct connection *c, int socket)
 	pump->stream = c->stream;
 	pump->chunk = CHUNK_MAX;
 	tls_secrets_over(pump->stream.tls);
-	pump->client = c->watch;
-	watch_pass(pump->client, client_heard, pump);
+	pump->client = (struct watch){ .ready = client_ready, .owner = pump };
+	watch_pass(&c->watch, &pump->client);
 	c->stream = (struct stream){ .socket = -1 };
-	c->watch = NULL;
 	deadlines_add(&login->pumps, &pump->deadline, DEADLINE_NEVER);
 	connection_end(c, NULL);
-	pump->pair = watch_new(&login->loop, pump->socket, pair_heard, pump);
-	if (pump->pair == NULL) {
+	pump->pair =
+	    (struct watch){ .descriptor = pump->socket, .ready = pair_ready, .owner = pump };
+	if (loop_add(&login->loop, &pump->pair, EPOLLIN | EPOLLRDHUP, &error) < 0) {
 		pump_end(pump, "no room to poll it");
 		return 0;
 	}

@@ -43,7 +43,8 @@ const struct call_group call_groups[] = {
 		"read", "readv", "write", "writev" } },
 	/* waiting for them */
 	{ ALL, { "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait",
-		"eventfd2", "pipe", "pipe2", "poll", "ppoll", "pselect6", "select", "signalfd4",
+		"poll", "ppoll" } },
+	{ AUTH | MAILDROP | PARENT, { "eventfd2", "pipe", "pipe2", "pselect6", "select", "signalfd4",
 		"timerfd_create", "timerfd_gettime", "timerfd_settime" } },
 	/* sockets that one was given */
 	{ ALL, { "getpeername", "getsockname", "getsockopt", "recvfrom", "recvmsg", "sendmsg",
@@ -92,14 +93,12 @@ const struct call_condition call_conditions[] = {
 	{ PARENT, "mmap", 2, PROT_WRITE, 0 },
 	{ PARENT, "mprotect", 2, PROT_WRITE, 0 },
 	/* Threads, but no processes. */
-	{ CHILDREN, "clone", 0, CLONE_THREAD, CLONE_THREAD },
+	{ AUTH | MAILDROP, "clone", 0, CLONE_THREAD, CLONE_THREAD },
 	{ CHILDREN, "prctl", 0, INT, PR_SET_NAME },
 	/* The state of a descriptor, not of a path. */
 	{ LOGIN, "newfstatat", 3, INT, AT_EMPTY_PATH },
 	/* One's own limits. */
 	{ CHILDREN, "prlimit64", 0, INT, 0 },
-	{ CHILDREN, "ioctl", 1, INT, FIOCLEX },
-	{ CHILDREN, "ioctl", 1, INT, FIONBIO },
 	{ CHILDREN, "ioctl", 1, INT, FIONREAD },
 	{ CHILDREN, "ioctl", 1, INT, TCGETS },
 	{ CHILDREN, "ioctl", 1, INT, TIOCOUTQ },
