@@ -42,6 +42,7 @@ may_include users    base
 may_include sandbox  base
 may_include pop3     base mail
 may_include store    base mail
+may_include smtp     base
 may_include parent   base ipc config sandbox
 may_include login    base ipc config sandbox pop3 sasl tls
 may_include auth     base ipc config sandbox sasl users
