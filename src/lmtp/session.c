@@ -81,7 +81,6 @@ void
 session_tls_begun(struct session *s)
 {
 	s->tls = true;
-	s->reader = (struct line_reader){ .skipping = false };
 	session_forget(s);
 }
 

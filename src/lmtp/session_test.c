@@ -73,6 +73,12 @@ static const struct talk talks[] = {
 	  "500 5.5.1 unknown command\r\n500 5.5.1 unknown command\r\n" OK
 	  "421 4.7.0 too many bad commands\r\n", "", .state = SESSION_OVER),
 
+	TALK("a message that is delivered makes up for bad commands", HI "A\r\nB\r\nC\r\nD\r\nE\r\n" MAIL ANNA
+	  "DATA\r\n.\r\nF\r\n",
+	  GL "500 5.5.1 unknown command\r\n500 5.5.1 unknown command\r\n500 5.5.1 unknown command\r\n"
+	  "500 5.5.1 unknown command\r\n500 5.5.1 unknown command\r\n" M A GO A
+	  "500 5.5.1 unknown command\r\n", "anna@x[]end;"),
+
 	TALK("a bare LF does not end a line, and what is behind it is no command", "NOOP\nQUIT\r\nNOOP\r\n",
 	  G BARE OK, ""),
 	TALK("nor does a bare CR", "NOOP\rQUIT\r\nNOOP\r\n", G BARE OK, ""),
@@ -156,6 +162,8 @@ static const struct talk talks[] = {
 	TALK("the octets of a BDAT that is not allowed are no commands", "BDAT 6\r\nQUIT\r\n" HI "BDAT 6\r\nQUIT\r\n"
 	  "BDAT 6 LAST\r\nQUIT\r\nNOOP\r\n" MAIL "BDAT 6\r\nQUIT\r\nNOOP\r\n",
 	  G "503 5.5.1 say LHLO first\r\n" L("") NONE NONE OK M NONE OK, "end;"),
+	TALK("nor are they part of the message that follows", HI MAIL "BDAT 3\r\nabc" ANNA "DATA\r\n.\r\n",
+	  GL M NONE A GO A, "anna@x[]end;"),
 	TALK("BDAT LAST without recipients has no reply (RFC 2033, section 4.3)",
 	  HI MAIL "RCPT TO:<unknown@x>\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\nBDAT 1 LAST\r\nxNOOP\r\n",
 	  GL M "550 5.1.1 <unknown@x> no such mailbox\r\n" OK NONE OK, "end;"),
@@ -195,6 +203,9 @@ static const struct talk talks[] = {
 	  "Delivered-To: anna@X\r\n\r\n.\r\n",
 	  GL M A B GO "554 5.4.6 <anna@x> the message goes round in circles\r\n" B,
 	  "bert@x[Delivered-To: anna@X\r\n\r\n]end;"),
+	TALK("whichever that is", HI MAIL ANNA "RCPT TO:<bert@x>\r\nDATA\r\nDelivered-To: bert@x\r\n.\r\n",
+	  GL M A B GO A "554 5.4.6 <bert@x> the message goes round in circles\r\n",
+	  "anna@x[Delivered-To: bert@x\r\n]end;"),
 	TALK("in chunks too, and in a header that does not end", HI MAIL ANNA "BDAT 11\r\ndelivered-tBDAT 8 LAST\r\no:anna@x",
 	  GL M A "250 2.0.0 11 octets\r\n554 5.4.6 <anna@x> the message goes round in circles\r\n", "end;"),
 	TALK("the body is not looked at", TO_ANNA("\r\nDelivered-To: anna@x\r\n.\r\n"), SAID A,
@@ -355,6 +366,8 @@ on_deliver(void *context, const struct recipient *recipient)
 	snprintf(w->events + used, sizeof(w->events) - used, "%s%s%s%s%s%s[%s]", address, split ? "(" : "",
 	    split ? base : "", split ? "," : "", split ? recipient->detail : "", split ? ")" : "", w->spool);
 	ask(w, recipient->number, verdict_of(strncmp(local, "later-", 6) == 0 ? local + 6 : local), true);
+	/* It lives through the call, even when its answer is the last of the transaction. */
+	assert_true(recipient->number > 0);
 }
 
 static void
@@ -506,6 +519,29 @@ test_long_message(void **state)
 	world_say(&w, "\r\n.\r\n", 5, 5);
 	assert_int_equal(strlen(w.events), strlen("anna@x[\r\n]end;") + sizeof(text));
 	world_end(&w);
+}
+
+/* A message that has been everywhere is a loop for everybody. */
+static void
+test_hops(void **state)
+{
+	static const char begin[] = HI MAIL ANNA "DATA\r\n", end[] = ".\r\n";
+
+	(void)state;
+	for (unsigned count = HOPS_MAX; count <= HOPS_MAX + 1; count++) {
+		struct world w;
+
+		world_begin(&w, AT_ONCE);
+		w.settings.size_max = 0;
+		world_say(&w, begin, strlen(begin), 100);
+		for (unsigned i = 0; i < count; i++)
+			world_say(&w, "Received: x\r\n", 13, 4);
+		w.writer.used = 0;
+		world_say(&w, end, strlen(end), 1);
+		world_end(&w);
+		assert_string_equal(w.written, count == HOPS_MAX ? A :
+		    "554 5.4.6 <anna@x> the message goes round in circles\r\n");
+	}
 }
 
 /* No more than RECIPIENTS_ASKED_MAX are asked about together, and each gets its reply. */
@@ -716,6 +752,7 @@ main(void)
 		cmocka_unit_test(test_talks),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_long_message),
+		cmocka_unit_test(test_hops),
 		cmocka_unit_test(test_many_recipients),
 		cmocka_unit_test(test_order_of_outcomes),
 		cmocka_unit_test(test_client_goes),

@@ -50,7 +50,7 @@ static const struct {
 	  "Received: from c ([IPv6:::1])\r\n\tby b with LMTP id 0.1; Thu, 01 Jan 1970 02:00:00 +0200\r\n" },
 	{ { .helo = "", .name = "n", .address = "", .by = "b", .with = "LMTP" },
 	  "Received: from unknown\r\n\tby b with LMTP id 0.0; Thu, 01 Jan 1970 02:00:00 +0200\r\n" },
-	{ { .helo = "c\r\nX: y", .name = "n) (", .address = "192.0.2.1", .by = "b", .with = "LMTP" },
+	{ { .helo = "c\r\nX: y", .name = "n)(x", .address = "192.0.2.1", .by = "b", .with = "LMTP" },
 	  "Received: from unknown ([192.0.2.1])\r\n\tby b with LMTP id 0.0; Thu, 01 Jan 1970 02:00:00 +0200\r\n" },
 	{ { .helo = "c\\", .name = "n\t", .address = "1\n", .by = "b", .with = "LMTP" },
 	  "Received: from unknown\r\n\tby b with LMTP id 0.0; Thu, 01 Jan 1970 02:00:00 +0200\r\n" },
