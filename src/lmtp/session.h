@@ -4,7 +4,8 @@
  * The session knows no sockets, files or processes. The program hands it octets with session_input() and
  * takes the replies from a writer; the session asks it through struct session_calls about recipients,
  * hands it the message and has it delivered. Answers are calls too, at once or later, in any order; the
- * replies leave in the order of the commands, as RFC 2920 and section 4.2 of RFC 2033 want it.
+ * replies leave in the order of the commands, as RFC 2920 and section 4.2 of RFC 2033 want it. Within its
+ * calls the program answers and does nothing else with the session.
  *
  *	GREETED -LHLO-> READY -MAIL-> ENVELOPE -DATA-> DATA ------> DELIVERY -> READY
  *	                                 |                              ^
@@ -74,7 +75,7 @@ struct recipient {
 struct session_calls {
 	/* Is there such a mailbox? session_recipient() answers, during this call or later. */
 	void (*recipient)(void *context, const struct recipient *);
-	/* The next piece of the message, CRLF and all. VERDICT_OK, or why the message cannot be kept. */
+	/* The next piece of the message, CRLF and all. VERDICT_OK, or why it cannot be kept: then no more comes. */
 	enum verdict (*data)(void *context, const char *octets, size_t size);
 	/*
 	 * The message is whole: deliver it to this recipient. Called for each that gets it, in the order of

@@ -254,7 +254,10 @@ path_text(const struct path *path, char text[ADDRESS_SIZE])
 	char *end = text;
 	bool quoted = path->local[0] != '\0' && !is_dotted(path->local);
 
-	/* Shorter than what it was read from, and that had "<" and ">" and PATH_OCTETS_MAX octets. */
+	/*
+	 * No longer than what it was read from, and that had PATH_OCTETS_MAX octets with "<" and ">". Where an
+	 * extension was cut off, what is left may want quotes ("a.+b"): one octet more at most.
+	 */
 	if (quoted)
 		*end++ = '"';
 	for (const char *c = path->local; *c != '\0'; c++) {

@@ -181,6 +181,7 @@ test_extensions(void **state)
 		{ "anna+a/b@x", '+', "anna@x", "" }, { "\"anna+.\"@x", '+', "anna@x", "" },
 		{ "\"anna+..\"@x", '+', "anna@x", "" }, { "\"anna+.a\"@x", '+', "anna@x", "" },
 		{ "\"anna+a b\"@x", '+', "anna@x", "a b" }, { "\"a b+c\"@x", '+', "\"a b\"@x", "c" },
+		{ "a.+b@x", '+', "\"a.\"@x", "b" },
 		{ "anna+a.b@x", '+', "anna@x", "a.b" }, { "anna+\xc3\xa4@x", '+', "anna@x", "\xc3\xa4" },
 	};
 
@@ -195,6 +196,25 @@ test_extensions(void **state)
 		assert_string_equal(text, rows[i].base);
 		assert_string_equal(detail, rows[i].detail);
 	}
+}
+
+/* The longest that path_text() may be handed. */
+static void
+test_longest_base(void **state)
+{
+	char address[PATH_OCTETS_MAX], text[ADDRESS_SIZE], detail[DETAIL_SIZE];
+	struct path path, base;
+
+	(void)state;
+	memset(address, 'a', sizeof(address));
+	memcpy(address + 62, ".+@", 3);
+	for (size_t i = 65 + 60; i < PATH_OCTETS_MAX - 3; i += 61)
+		address[i] = '.';
+	address[PATH_OCTETS_MAX - 2] = '\0';
+	assert_null(path_parse(&path, address));
+	extension_split(&path, '+', &base, detail);
+	path_text(&base, text);
+	assert_int_equal(strlen(text), ADDRESS_SIZE - 1);
 }
 
 static void
@@ -224,6 +244,7 @@ main(void)
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_extensions),
+		cmocka_unit_test(test_longest_base),
 		cmocka_unit_test(test_utf8),
 	};
 
