@@ -75,7 +75,7 @@ struct recipient {
 struct session_calls {
 	/* Is there such a mailbox? session_recipient() answers, during this call or later. */
 	void (*recipient)(void *context, const struct recipient *);
-	/* The next piece of the message, CRLF and all. VERDICT_OK, or why it cannot be kept: then no more comes. */
+	/* The next piece, CRLF and all. VERDICT_OK, or why it cannot be kept: then no more comes. */
 	enum verdict (*data)(void *context, const char *octets, size_t size);
 	/*
 	 * The message is whole: deliver it to this recipient. Called for each that gets it, in the order of
