@@ -6,11 +6,24 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "store/maildir_scan.h"
 
 #define TRIES_MAX 8	/* for a file that moves between being found and being used */
+
+void
+maildir_parent(char parent[PLACE_SIZE], const char *path)
+{
+	size_t size = strnlen(path, PLACE_SIZE - 1);
+
+	while (size > 1 && path[size - 1] == '/')
+		size--;
+	while (size > 1 && path[size - 1] != '/')
+		size--;
+	snprintf(parent, PLACE_SIZE, "%.*s", (int)size, path[size - 1] == '/' ? path : ".");
+}
 
 void
 maildir_file_path(const struct index_list *list, const struct index_entry *entry,
