@@ -302,6 +302,45 @@ test_quota(void **state)
 	assert_int_equal(deliver_to(world_place, "a", "y\n", 2, &cases[2].quota, NULL, &(struct error){ 0 }), 0);
 }
 
+/* An append that was interrupted behind its guard, with what other programs delivered since. */
+static void
+test_a_guard_that_is_left(void **state)
+{
+	static const char before[] = OLD_ENVELOPE "\none\n\n" OLD_ENVELOPE "\ntwo\n\n";
+	static const char *const befores[] = { before, "" };
+	static const char *const written[] = { "", OLD_ENVELOPE "\nhal", OLD_ENVELOPE "\nall of it\n\n" };
+	static const char *const behind[] = { "", OLD_ENVELOPE "\nforeign\n\n" };
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * 3 * 2 * 2; i++) {
+		const char *old = befores[i / 12];
+		size_t kept = old[0] != '\0' ? 2 : 0, count = kept + i / 2 % 2 + i % 2;
+		struct store *store;
+		struct error error;
+		int file;
+
+		world_put(old);
+		file = open(world_mbox, O_RDWR | O_CLOEXEC);
+		assert_true(file >= 0);
+		assert_int_equal(mbox_journal_guard(file, strlen(old), 700, &error), 0);
+		assert_true(mbox_journal_ends(file, (uint64_t)lseek(file, 0, SEEK_END)));
+		assert_true(pwrite(file, written[i / 4 % 3], strlen(written[i / 4 % 3]), (off_t)strlen(old)) >= 0);
+		close(file);
+		world_append(behind[i / 2 % 2]);
+		if (i % 2 == 1)
+			deliver("a", "\nthree\n");
+		store = world_open();
+		assert_int_equal(store->count, count);
+		if (kept > 0)
+			world_assert_text(store, 1, "\ntwo\n");
+		if (i / 2 % 2 == 1)
+			world_assert_text(store, kept, "\nforeign\n");
+		if (i % 2 == 1)
+			world_assert_text(store, count - 1, "\nthree\n");
+		store_close(store);
+	}
+}
+
 #define THREADS 12
 #define EACH    10
 
@@ -374,6 +413,7 @@ main(void)
 		cmocka_unit_test_setup(test_a_locked_mbox_is_waited_for, world_begin),
 		cmocka_unit_test_setup(test_what_fails_is_cut_off, world_begin),
 		cmocka_unit_test_setup(test_quota, world_begin),
+		cmocka_unit_test_setup(test_a_guard_that_is_left, world_begin),
 		cmocka_unit_test_setup(test_a_group, world_begin),
 	};
 	int result = cmocka_run_group_tests(tests, NULL, NULL);

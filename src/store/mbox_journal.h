@@ -1,6 +1,6 @@
 /*
- * Removing messages from an mbox in place, and appending some, so that a crash at any point leaves the old content or
- * the new one.
+ * Removing messages from an mbox in place, and appending some, so that a crash at any point leaves
+ * the old content or the new one.
  *
  * Where no file can be made beside the mbox (Debian's /var/mail belongs to the group mail), there
  * is one place left for a journal: the end of the mbox itself. Let a be where the first removed
