@@ -2,14 +2,16 @@
  * How fast mail goes into a store, without a process that brings it: messages of 8 KiB, delivered by
  * 1, 16 and 64 threads that meet in a group. To be held against diskfloor on the same disk.
  *
- *	append SCHEME DIRECTORY [SECONDS [alone]]
+ *	append SCHEME DIRECTORY [SECONDS [apart] [alone]]
  *
- * It works in a directory of its own below DIRECTORY and removes it. "alone": without a group.
+ * It works in a directory of its own below DIRECTORY and removes it. "apart": each thread has a
+ * maildrop of its own; "alone": without a group.
  */
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,8 @@ static struct append_group *meeting = &group;
 static double seconds = 2;
 static int message;
 static char place[1100];
+static bool apart;
+static atomic_uint thread_count;
 static atomic_bool over;
 
 static void
@@ -40,11 +44,13 @@ static void *
 thread_run(void *context)
 {
 	static const char head[] = "Return-Path: <anna@example.org>\nDelivered-To: berta@example.org\n";
-	struct delivery delivery = { .place = place, .index_directory = STORE_INDEX_BESIDE,
+	char own_place[1120];
+	struct delivery delivery = { .place = apart ? own_place : place, .index_directory = STORE_INDEX_BESIDE,
 		.sender = "anna@example.org", .head = head, .head_size = sizeof(head) - 1,
 		.message = message };
 	unsigned long *count = context;
 
+	snprintf(own_place, sizeof(own_place), "%s%u", place, atomic_fetch_add(&thread_count, 1));
 	for (*count = 0; !over; ++*count) {
 		struct append *append;
 		struct error error;
@@ -108,11 +114,14 @@ main(int argument_count, char *arguments[])
 	static char text[MESSAGE_SIZE];
 
 	if (argument_count < 3)
-		die("usage: append SCHEME DIRECTORY [SECONDS [alone]]");
+		die("usage: append SCHEME DIRECTORY [SECONDS [apart] [alone]]");
 	if (argument_count > 3)
 		seconds = strtod(arguments[3], NULL);
-	if (argument_count > 4)
-		meeting = NULL;
+	for (int i = 4; i < argument_count; i++) {
+		apart = apart || strcmp(arguments[i], "apart") == 0;
+		if (strcmp(arguments[i], "alone") == 0)
+			meeting = NULL;
+	}
 	for (size_t i = 0; i < sizeof(text); i++)
 		text[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : 'x';
 	message = memfd_create("message", MFD_CLOEXEC);

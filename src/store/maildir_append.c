@@ -299,7 +299,7 @@ maildir_append_begin(struct append **append, const char *place, const struct del
 		maildir_append_end(&a->append);
 		return -1;
 	}
-	a->append.meeting = (uint64_t)a->new_status.st_dev;
+	a->append.meeting = (uint64_t)a->new_status.st_dev << 48 ^ (uint64_t)a->new_status.st_ino;
 	*append = &a->append;
 	return 0;
 }
