@@ -12,8 +12,8 @@
  * change.
  *
  * Threads: one delivery at a time in one thread; those of different threads meet in a group. The
- * first that commits leads: it syncs and shows all that wait by then, on the same disk or in the same
- * mbox, and each learns its own outcome. What they do not share fails for one alone; what they do
+ * first that commits leads: it shows all that wait by then for the same Maildir or mbox, syncs once
+ * for all of them, and each learns its own outcome. What they do not share fails for one alone; what they do
  * (the sync of one directory, or of one mbox) fails for all that share it.
  */
 #pragma once

@@ -1,9 +1,9 @@
 /*
  * See maildir_append.h.
  *
- * The file is synced by the thread of its own delivery, with fsync(2), before the deliveries meet:
- * the file system puts those that sync at the same time into one transaction, and each learns its
- * own outcome. Measured with bench/diskfloor (DESIGN.md, section 3, has the figures).
+ * The file is synced by the thread of its own delivery, with fsync(2), before the deliveries to one
+ * Maildir meet: the file system puts those that sync at the same time into one transaction, and each
+ * learns its own outcome. Measured with bench/diskfloor (DESIGN.md, section 3, has the figures).
  */
 
 #include "store/maildir_append.h"
