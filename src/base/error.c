@@ -47,6 +47,7 @@ error_kind_name(enum error_kind kind)
 		[ERROR_DENIED] = "denied",
 		[ERROR_GONE] = "gone",
 		[ERROR_PROTOCOL] = "protocol",
+		[ERROR_FULL] = "full",
 	};
 
 	return kind < ERROR_KIND_COUNT ? names[kind] : "unknown";

@@ -13,6 +13,7 @@ enum error_kind {
 	ERROR_DENIED,		/* wrong name or password */
 	ERROR_GONE,		/* no longer there */
 	ERROR_PROTOCOL,		/* the peer does not speak as agreed */
+	ERROR_FULL,		/* the maildrop has reached its quota */
 	ERROR_KIND_COUNT
 };
 

@@ -23,6 +23,7 @@ target_status(const struct error *error)
 		[ERROR_DENIED] = EX_NOPERM,
 		[ERROR_GONE] = EX_NOINPUT,
 		[ERROR_PROTOCOL] = EX_PROTOCOL,
+		[ERROR_FULL] = EX_CANTCREAT,
 	};
 
 	return statuses[error->kind];

@@ -51,6 +51,7 @@ fail(const struct error *error)
 		[ERROR_DENIED] = EX_NOPERM,
 		[ERROR_GONE] = EX_NOUSER,
 		[ERROR_PROTOCOL] = EX_PROTOCOL,
+		[ERROR_FULL] = EX_CANTCREAT,
 	};
 
 	return ctl_fail(statuses[error->kind], "%s", error->text);

@@ -25,6 +25,7 @@ static const char *const refusals[ERROR_KIND_COUNT] = {
 	[ERROR_DENIED] = "wrong user name or password",
 	[ERROR_GONE] = "login is not possible at the moment",
 	[ERROR_PROTOCOL] = "invalid message for this mechanism",
+	[ERROR_FULL] = "login is not possible at the moment",
 };
 
 static struct connection **

@@ -49,6 +49,7 @@ reply_code(enum error_kind kind)
 		[ERROR_PERMANENT] = "[SYS/PERM] ",	/* RFC 3206, section 4 */
 		[ERROR_BUSY] = "[IN-USE] ",		/* RFC 2449, section 8.1.2 */
 		[ERROR_DENIED] = "[AUTH] ",		/* RFC 3206, section 5 */
+		[ERROR_FULL] = "[SYS/TEMP] ",		/* RFC 3206, section 4: it names a full disk */
 	};
 
 	return kind < ERROR_KIND_COUNT && codes[kind] != NULL ? codes[kind] : "";

@@ -13,8 +13,10 @@
 
 #include "base/log.h"
 #include "store/index.h"
+#include "store/maildir_append.h"
 #include "store/maildir_file.h"
 #include "store/maildir_list.h"
+#include "store/maildir_quota.h"
 #include "store/maildir_reader.h"
 #include "store/maildir_scan.h"
 
@@ -49,15 +51,10 @@ maildir_of(struct store *store)
 static int
 directory_missing(const char *path, struct error *error)
 {
-	size_t size = strnlen(path, PLACE_SIZE - 1);
 	char parent[PLACE_SIZE];
 	struct stat status;
 
-	while (size > 1 && path[size - 1] == '/')
-		size--;
-	while (size > 1 && path[size - 1] != '/')
-		size--;
-	snprintf(parent, sizeof(parent), "%.*s", (int)size, path[size - 1] == '/' ? path : ".");
+	maildir_parent(parent, path);
 	if (stat(parent, &status) != 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot open %.120s", parent);
 	return 0;
@@ -340,10 +337,31 @@ directory_sync(const struct maildir *m, enum maildir_directory which, struct err
 	return result;
 }
 
+/* Removes one message, if it can be told, and remembers that it went. */
+static int
+message_remove(struct maildir *m, size_t index, struct maildir_quota_change *change,
+    struct error *error)
+{
+	const struct index_entry *entry = &m->list.entries[index];
+	uint64_t size;
+
+	if (!index_entry_sound(&m->list, index))
+		return error_set(error, ERROR_TEMPORARY, "the index is damaged");
+	size = maildir_quota_size(change, m->directory, &m->list, entry);
+	if (maildir_file_remove(m->directory, &m->list, entry, error) != 0)
+		return -1;
+	change->octets -= (int64_t)size;
+	change->messages--;
+	if (m->removed != NULL)
+		m->removed[index] = true;
+	return 0;
+}
+
 static int
 maildir_remove(struct store *store, const bool marked[], struct error *error)
 {
 	struct maildir *m = maildir_of(store);
+	struct maildir_quota_change change;
 	bool touched = false;
 	int result = 0;
 
@@ -352,22 +370,19 @@ maildir_remove(struct store *store, const bool marked[], struct error *error)
 		if (marked[i])
 			(void)entry_check(m, i, error);
 	m->removed = calloc(m->list.count + 1, sizeof(*m->removed));
+	maildir_quota_change_begin(&change, m->directory);
 	for (size_t i = 0; i < m->list.count; i++) {
 		struct error problem;
 
 		if (!marked[i])
 			continue;
 		touched = true;
-		if (!index_entry_sound(&m->list, i))
-			result = error_set(error, ERROR_TEMPORARY, "the index is damaged");
-		else if (maildir_file_remove(m->directory, &m->list, &m->list.entries[i], &problem) == 0) {
-			if (m->removed != NULL)
-				m->removed[i] = true;
-		} else {
+		if (message_remove(m, i, &change, &problem) != 0) {
 			*error = problem;
 			result = -1;
 		}
 	}
+	maildir_quota_change_end(&change);
 	/* A file may have moved from new/ to cur/ before it was removed: both hold the news. */
 	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR && touched; which++)
 		if (directory_sync(m, (enum maildir_directory)which, error) != 0) {
@@ -389,4 +404,5 @@ const struct store_ops maildir_ops = {
 	.remove = maildir_remove,
 	.release = maildir_release,
 	.close = maildir_close,
+	.append = &maildir_append_ops,
 };

@@ -21,6 +21,18 @@ text_put(char *to, const char *limit, const char *text)
 }
 
 void
+maildir_parent(char parent[PLACE_SIZE], const char *path)
+{
+	size_t size = strnlen(path, PLACE_SIZE - 1);
+
+	while (size > 1 && path[size - 1] == '/')
+		size--;
+	while (size > 1 && path[size - 1] != '/')
+		size--;
+	snprintf(parent, PLACE_SIZE, "%.*s", (int)size, path[size - 1] == '/' ? path : ".");
+}
+
+void
 maildir_file_path(const struct index_list *list, const struct index_entry *entry,
     char path[MAILDIR_PATH_SIZE])
 {

@@ -7,10 +7,13 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "store/index.h"
 
 #define MAILDIR_PATH_SIZE (NAME_MAX + 8)	/* "new/NAME" */
 
+/* The directory in which the Maildir is, whether it is there or not. */
+void maildir_parent(char parent[PLACE_SIZE], const char *path);
 /* "new/NAME" or "cur/NAME:2,S" as it was last seen. */
 void maildir_file_path(const struct index_list *, const struct index_entry *,
     char path[MAILDIR_PATH_SIZE]);

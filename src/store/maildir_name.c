@@ -39,6 +39,9 @@ size_field_cut(struct maildir_name *parsed, const char *name, size_t size)
 	if (comma[1] == 'W') {
 		parsed->has_wire_size = true;
 		parsed->wire_size = number;
+	} else {
+		parsed->has_stored_size = true;
+		parsed->stored_size = number;
 	}
 	return (size_t)(comma - name);
 }

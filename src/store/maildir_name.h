@@ -18,6 +18,8 @@ struct maildir_name {
 	uint64_t time;		/* 0 if the name does not begin with a number */
 	size_t base_size;	/* octets before the colon */
 	size_t unique_size;	/* octets before the first ,S= or ,W= that ends the base */
+	bool has_stored_size;
+	uint64_t stored_size;	/* ,S=: octets of the file */
 	bool has_wire_size;
 	uint64_t wire_size;	/* ,W=: octets with CRLF line ends */
 };

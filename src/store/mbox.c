@@ -9,13 +9,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "store/mbox_append.h"
 #include "store/mbox_file.h"
 #include "store/mbox_index.h"
 #include "store/mbox_remove.h"
 #include "store/mbox_scan.h"
-
-#define SETTLE_TRIES 8
-#define READ_TRIES   8
 
 static struct mbox *
 mbox_of(struct store *store)
@@ -114,24 +112,12 @@ static int
 journal_settle(struct mbox *m, struct error *error)
 {
 	struct mbox_lock lock;
-	int result = 0;
+	int result;
 
 	if (mbox_file_lock(m, &lock, MBOX_LOCK_WRITE, error) != 0)
 		return -1;
 	mbox_list_free(&m->list);
-	for (int tries = 0; tries < SETTLE_TRIES; tries++) {
-		result = mbox_read_anew(m, &m->list, error);
-		if (result != 0 || m->list.journal.end == 0)
-			break;
-		LOG(LOG_LEVEL_WARNING, "removal-settled", LOG_TEXT("mbox", m->path),
-		    LOG_TEXT("how", m->list.journal.certain ? "finished" : "undone"));
-		result = mbox_journal_settle(m->file, &m->list.journal, error);
-		mbox_list_free(&m->list);
-		if (result != 0)
-			break;
-		if (tries == SETTLE_TRIES - 1)
-			result = error_set(error, ERROR_TEMPORARY, "the mbox has too many journals");
-	}
+	result = mbox_file_settle(m, &m->list, error);
 	mbox_lock_drop(&lock);
 	return result;
 }
@@ -309,4 +295,5 @@ const struct store_ops mbox_ops = {
 	.remove = mbox_remove,
 	.release = mbox_release,
 	.close = mbox_close,
+	.append = &mbox_append_ops,
 };

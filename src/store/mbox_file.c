@@ -10,10 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "store/mbox_index.h"
 #include "store/mbox_scan.h"
 
-#define OPEN_TRIES 8
+#define OPEN_TRIES   8
+#define SETTLE_TRIES 8
 
 static int
 open_failure(const char *path, struct error *error)
@@ -34,9 +36,8 @@ path_open(const char *path)
 	return file < 0 && (errno == EACCES || errno == EROFS) ? open(path, O_RDONLY | how) : file;
 }
 
-/* Is that file still the one at the path? */
-static bool
-is_at_path(int file, const char *path, struct stat *status)
+bool
+mbox_file_is_at_path(int file, const char *path, struct stat *status)
 {
 	struct stat at_path;
 
@@ -85,7 +86,7 @@ mbox_file_open(struct mbox *m, struct error *error)
 			close(file);
 			return -1;
 		}
-		if (is_at_path(file, m->path, &status) && S_ISREG(status.st_mode)) {
+		if (mbox_file_is_at_path(file, m->path, &status) && S_ISREG(status.st_mode)) {
 			m->file = file;
 			return 0;
 		}
@@ -102,7 +103,7 @@ file_renew(struct mbox *m, struct error *error)
 {
 	struct stat status;
 
-	if (m->file >= 0 && is_at_path(m->file, m->path, &status))
+	if (m->file >= 0 && mbox_file_is_at_path(m->file, m->path, &status))
 		return 0;
 	if (m->file >= 0)
 		close(m->file);
@@ -126,7 +127,7 @@ mbox_file_lock(struct mbox *m, struct mbox_lock *lock, enum mbox_lock_kind kind,
 		    mbox_lock_take(lock, m->file, m->path, kind, error) != 0)
 			return -1;
 		/* It may have been replaced by the program that was waited for. */
-		if (is_at_path(m->file, m->path, &status))
+		if (mbox_file_is_at_path(m->file, m->path, &status))
 			return 0;
 		mbox_lock_drop(lock);
 	}
@@ -141,7 +142,7 @@ mbox_file_stamp(const struct mbox *m, struct mbox_stamp *stamp)
 
 	memset(stamp, 0, sizeof(*stamp));
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (m->file < 0 || !is_at_path(m->file, m->path, &status))
+	if (m->file < 0 || !mbox_file_is_at_path(m->file, m->path, &status))
 		return;
 	index_stamp_make(&stamp->file, &status, &now);
 	stamp->size = (uint64_t)status.st_size;
@@ -164,6 +165,24 @@ mbox_read_anew(struct mbox *m, struct mbox_list *list, struct error *error)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the messages");
 	}
 	return 0;
+}
+
+int
+mbox_file_settle(struct mbox *m, struct mbox_list *list, struct error *error)
+{
+	for (int tries = 0; tries < SETTLE_TRIES; tries++) {
+		int result = mbox_read_anew(m, list, error);
+
+		if (result != 0 || list->journal.end == 0)
+			return result;
+		LOG(LOG_LEVEL_WARNING, "removal-settled", LOG_TEXT("mbox", m->path),
+		    LOG_TEXT("how", list->journal.certain ? "finished" : "undone"));
+		result = mbox_journal_settle(m->file, &list->journal, error);
+		mbox_list_free(list);
+		if (result != 0)
+			return result;
+	}
+	return error_set(error, ERROR_TEMPORARY, "the mbox has too many journals");
 }
 
 static bool

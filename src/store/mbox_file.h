@@ -1,6 +1,8 @@
 /* An open mbox: the file behind its path, the session's lock, and what was found in it. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "store/mbox_list.h"
 #include "store/mbox_lock.h"
 #include "store/mbox_text.h"
@@ -44,5 +46,15 @@ int mbox_find(struct mbox *, size_t index, struct error *);
  * locks unless they are held.
  */
 int mbox_entry_check(struct mbox *, size_t index, bool locked, struct error *);
-/* Reads all of the file. The delivery locks are held. */
+/* Is that file still the one at the path? Fills *status. */
+bool mbox_file_is_at_path(int file, const char *path, struct stat *status);
+/*
+ * The next need of a struct mbox no more than its path and file. Reads all of the file. The delivery
+ * locks are held.
+ */
 int mbox_read_anew(struct mbox *, struct mbox_list *, struct error *);
+/*
+ * What an interrupted removal left is finished, or undone, and what is there then is read. The
+ * delivery locks are held, for writing.
+ */
+int mbox_file_settle(struct mbox *, struct mbox_list *, struct error *);

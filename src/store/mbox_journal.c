@@ -13,6 +13,7 @@
 
 #include <nettle/sha2.h>
 
+#include "store/append.h"
 #include "store/mbox_scan.h"
 
 #define BLOCK_SIZE   512	/* of the header, and what it is aligned to: no disk tears it */
@@ -24,6 +25,9 @@
     " kept=%020" PRIu64 " inode=%020" PRIu64 " sum="
 #define EXPLANATION "\nSubject: an interrupted removal\n\n" \
     "What follows is mail that restante was moving when it was stopped. It finishes by\n" \
+    "itself when the mailbox is opened next.\n"
+#define EXPLANATION_OF_APPEND "\nSubject: an interrupted delivery\n\n" \
+    "What stands before this is mail that did not arrive in whole. restante removes it by\n" \
     "itself when the mailbox is opened next.\n"
 #define TRAILER    "\n" FROM_LINE "X-Restante-Journal-End: "
 #define TRAILER_SIZE (sizeof(TRAILER) - 1 + DIGEST_CHARACTERS + 2)
@@ -38,6 +42,13 @@ digest_hex(struct sha256_ctx *context, char hex[DIGEST_CHARACTERS + 1])
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 }
 
+/* It guards mail that is being appended; nothing is removed. */
+static bool
+is_append(const struct mbox_journal *journal)
+{
+	return journal->begin == journal->size;
+}
+
 static void
 header_make(char block[BLOCK_SIZE], const struct mbox_journal *journal, uint64_t inode)
 {
@@ -49,7 +60,8 @@ header_make(char block[BLOCK_SIZE], const struct mbox_journal *journal, uint64_t
 	sha256_init(&context);
 	sha256_update(&context, (size_t)size, (const uint8_t *)text);
 	digest_hex(&context, sum);
-	size += snprintf(text + size, sizeof(text) - (size_t)size, "%s" EXPLANATION, sum);
+	size += snprintf(text + size, sizeof(text) - (size_t)size, "%s%s", sum,
+	    is_append(journal) ? EXPLANATION_OF_APPEND : EXPLANATION);
 	memset(text + size, ' ', BLOCK_SIZE - (size_t)size);
 	memcpy(block, text, BLOCK_SIZE - 1);
 	block[BLOCK_SIZE - 1] = '\n';
@@ -59,10 +71,11 @@ header_make(char block[BLOCK_SIZE], const struct mbox_journal *journal, uint64_t
 static void
 journal_place(struct mbox_journal *journal)
 {
-	uint64_t block = (journal->size + BLOCK_SIZE - 1) / BLOCK_SIZE * BLOCK_SIZE;
+	uint64_t before = journal->size + (is_append(journal) ? journal->kept : 0);
+	uint64_t block = (before + BLOCK_SIZE - 1) / BLOCK_SIZE * BLOCK_SIZE;
 
 	journal->data = block + BLOCK_SIZE;
-	journal->end = journal->data + journal->kept + TRAILER_SIZE;
+	journal->end = journal->data + (is_append(journal) ? 0 : journal->kept + TRAILER_SIZE);
 }
 
 static int
@@ -126,18 +139,43 @@ mbox_journal_find(int file, uint64_t offset, uint64_t end, struct mbox_journal *
 	block[BLOCK_SIZE] = '\0';
 	if (sscanf(block, "\n" FROM_LINE "X-Restante-Journal: 1 size=%" SCNu64 " begin=%" SCNu64
 	    " kept=%" SCNu64 " inode=%" SCNu64, &found.size, &found.begin, &found.kept, &inode) != 4 ||
-	    inode != status.st_ino || found.size > offset || found.begin >= found.size ||
-	    found.kept > found.size - found.begin)
+	    inode != status.st_ino || found.size > offset || found.begin > found.size ||
+	    found.kept > (is_append(&found) ? offset : found.size) - found.begin)
 		return false;
 	header_make(wanted, &found, inode);
 	journal_place(&found);
 	if (memcmp(block, wanted, BLOCK_SIZE) != 0 || found.data != offset - 1 + BLOCK_SIZE)
 		return false;
-	found.certain = found.end <= end && is_certain(file, block, &found);
+	found.certain = !is_append(&found) && found.end <= end && is_certain(file, block, &found);
 	if (found.end > end)
 		found.end = end;
 	*journal = found;
 	return true;
+}
+
+/* Does that text stand so far before the end? */
+static bool
+stands_before(int file, uint64_t size, uint64_t distance, const char *text)
+{
+	char found[BLOCK_SIZE];
+	size_t length = strlen(text);
+	struct error error;
+
+	return size >= distance && mbox_read_all(file, size - distance, found, length, &error) == 0 &&
+	    memcmp(found, text, length) == 0;
+}
+
+bool
+mbox_journal_ends(int file, uint64_t size)
+{
+	char last;
+	struct error error;
+
+	/* One that is not whole ends with the NULs by which the file grew. */
+	if (size > 0 && mbox_read_all(file, size - 1, &last, 1, &error) == 0 && last == '\0')
+		return true;
+	return stands_before(file, size, TRAILER_SIZE, TRAILER) ||
+	    stands_before(file, size, BLOCK_SIZE, "\n" FROM_LINE "X-Restante-Journal: ");
 }
 
 static int
@@ -191,6 +229,22 @@ static int
 file_sync(int file, struct error *error)
 {
 	return fsync(file) == 0 ? 0 : failure(error, "sync");
+}
+
+int
+mbox_journal_guard(int file, uint64_t size, uint64_t room, struct error *error)
+{
+	struct mbox_journal journal = { .size = size, .begin = size, .kept = room };
+	char block[BLOCK_SIZE];
+	struct stat status;
+
+	if (fstat(file, &status) != 0)
+		return failure(error, "look at");
+	journal_place(&journal);
+	header_make(block, &journal, status.st_ino);
+	if (write_all(file, journal.data - BLOCK_SIZE, block, BLOCK_SIZE, error) != 0)
+		return -1;
+	return append_sync(file) == 0 ? 0 : failure(error, "sync");
 }
 
 static int

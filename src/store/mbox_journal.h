@@ -1,6 +1,6 @@
 /*
- * Removing messages from an mbox in place, so that a crash at any point leaves the old content or
- * the new one.
+ * Removing messages from an mbox in place, and appending some, so that a crash at any point leaves
+ * the old content or the new one.
  *
  * Where no file can be made beside the mbox (Debian's /var/mail belongs to the group mail), there
  * is one place left for a journal: the end of the mbox itself. Let a be where the first removed
@@ -22,6 +22,16 @@
  * one counts, because whatever came before it lay still when it was written.
  *
  * Where N is empty (all from a on is removed) cutting the file is all there is to do.
+ *
+ * Mail that is appended by us has a journal too, so that a crash leaves all of it or nothing. It is a
+ * header alone, behind the room for the mail; a is the old size then, and N the size of that room:
+ *
+ *	1. the header is written, and the file grows with it
+ *	2. the mail is written before it
+ *	3. the file is cut behind the mail
+ *
+ * What the next open finds after 1 and 2 it cuts off, all that lies behind the old size. The header
+ * ends where the journal ends: where it can be seen, the file has its whole extent.
  *
  * Other programs: all happens under the delivery locks. One that opens the file between a crash
  * and our next open sees messages that begin with the line below, and some messages twice; none is
@@ -54,6 +64,16 @@ struct mbox_range {
 
 /* Is the "From " line at offset that of a journal, whole or not? */
 bool mbox_journal_find(int file, uint64_t offset, uint64_t end, struct mbox_journal *);
+/*
+ * Does the file end as one with a journal does? A look at its last octets; behind a journal that mail
+ * lies behind more mail may come.
+ */
+bool mbox_journal_ends(int file, uint64_t size);
+/*
+ * Step 1 of an append to a file of that size. What fails, and step 3, is the caller's to cut: behind
+ * what it has written and synced, or at that size.
+ */
+int mbox_journal_guard(int file, uint64_t size, uint64_t room, struct error *);
 /* Finishes or undoes it. There may be an earlier one then: look again. */
 int mbox_journal_settle(int file, const struct mbox_journal *, struct error *);
 /* Removes the ranges (ascending, not empty) from the file, which has that size. */

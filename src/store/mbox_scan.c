@@ -398,7 +398,7 @@ mbox_scan(int file, uint64_t from, uint64_t end, struct mbox_list *list, struct 
 	if (s == NULL)
 		return -1;
 	result = scan_run(s, SIZE_MAX, error);
-	if (result == 0 && s->text_before && list->count == 0)
+	if (result == 0 && s->text_before && list->count == 0 && list->journal.end == 0)
 		result = error_set(error, ERROR_PERMANENT, "there is no \"From \" line: not an mbox");
 	free(s);
 	list->end = end;

@@ -13,9 +13,8 @@ static const struct store_ops *const stores[] = {
 	&mbox_ops,
 };
 
-/* Finds the row of a place; *path is what stands behind its scheme. */
-static const struct store_ops *
-store_find(const char *place, const char **path)
+const struct store_ops *
+store_ops_find(const char *place, const char **path)
 {
 	for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
 		size_t length = strlen(stores[i]->scheme);
@@ -32,7 +31,7 @@ int
 store_root(char root[PLACE_SIZE], const char *place)
 {
 	const char *path, *slash;
-	const struct store_ops *ops = store_find(place, &path);
+	const struct store_ops *ops = store_ops_find(place, &path);
 
 	if (ops == NULL)
 		return -1;
@@ -50,7 +49,7 @@ int
 store_open_with(struct store **store, const char *place, int index_directory, struct error *error)
 {
 	const char *path;
-	const struct store_ops *ops = store_find(place, &path);
+	const struct store_ops *ops = store_ops_find(place, &path);
 
 	if (ops == NULL)
 		return error_set(error, ERROR_PERMANENT, "no store for the place %.200s", place);

@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "store/append.h"
 
 struct message {
 	uint64_t size;		/* octets on the wire: each line end CRLF, the last line ended, no dot doubled */
@@ -74,7 +75,12 @@ struct store_ops {
 	/* Gives the lock up; afterwards only close() may be called, which writes what is remembered. */
 	void (*release)(struct store *);
 	void (*close)(struct store *);
+	/* How mail is delivered into it (append.h), without opening it. NULL: not at all. */
+	const struct append_ops *append;
 };
+
+/* The row of a place, and in *path what stands behind its scheme. NULL: an unknown scheme. */
+const struct store_ops *store_ops_find(const char *place, const char **path);
 
 /* Where the index is. */
 #define STORE_INDEX_BESIDE (-1)	/* the mail */

@@ -317,6 +317,7 @@ __wrap_fdatasync(int file)
 /* Names */
 
 CALL(int, renameat, int from_directory, const char *from, int to_directory, const char *to);
+CALL(int, renameat2, int from_directory, const char *from, int to_directory, const char *to, unsigned flags);
 CALL(int, rename, const char *from, const char *to);
 CALL(int, linkat, int from_directory, const char *from, int to_directory, const char *to, int flags);
 CALL(int, link, const char *from, const char *to);
@@ -329,6 +330,17 @@ int
 __wrap_renameat(int from_directory, const char *from, int to_directory, const char *to)
 {
 	int result = calls_fails("rename") ? -1 : __real_renameat(from_directory, from, to_directory, to);
+
+	RECORD(result == 0, record_renamed(recording, from_directory, from, to_directory, to));
+	return result;
+}
+
+int
+__wrap_renameat2(int from_directory, const char *from, int to_directory, const char *to, unsigned flags)
+{
+	int result = calls_fails("rename")
+	    ? -1
+	    : __real_renameat2(from_directory, from, to_directory, to, flags);
 
 	RECORD(result == 0, record_renamed(recording, from_directory, from, to_directory, to));
 	return result;

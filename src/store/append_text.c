@@ -1,0 +1,120 @@
+/* See append_text.h. */
+
+#include "store/append_text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct append_text *
+append_text_new(const struct delivery *delivery, struct error *error)
+{
+	struct append_text *text = malloc(sizeof(*text));
+
+	if (text == NULL) {
+		error_set(error, ERROR_TEMPORARY, "no memory for a delivery");
+		return NULL;
+	}
+	text->delivery = delivery;
+	append_text_rewind(text);
+	return text;
+}
+
+void
+append_text_rewind(struct append_text *text)
+{
+	text->offset = 0;
+	text->head_done = text->ended = text->holds_cr = false;
+	text->before = '\n';
+}
+
+/* Returns how much of output was filled: one octet more than the input at most. */
+static size_t
+line_ends_convert(struct append_text *text, size_t size)
+{
+	const char *from = text->input, *end = from + size;
+	char *to = text->output;
+
+	while (from < end) {
+		const char *cr;
+		size_t plain;
+
+		if (text->holds_cr) {
+			if (*from != '\n' || text->before == '\r')
+				*to++ = '\r';
+			text->before = '\r';
+			text->holds_cr = false;
+		}
+		cr = memchr(from, '\r', (size_t)(end - from));
+		plain = (size_t)((cr != NULL ? cr : end) - from);
+		memcpy(to, from, plain);
+		to += plain;
+		from += plain;
+		if (plain > 0)
+			text->before = from[-1];
+		if (cr != NULL) {
+			text->holds_cr = true;
+			from++;
+		}
+	}
+	return (size_t)(to - text->output);
+}
+
+static ssize_t
+message_read(struct append_text *text, struct error *error)
+{
+	ssize_t n;
+
+	do
+		n = pread(text->delivery->message, text->input, sizeof(text->input), (off_t)text->offset);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot read the message that is delivered");
+	text->offset += (uint64_t)n;
+	return n;
+}
+
+/* Goes on until something comes of it: a CR alone is held back. */
+ssize_t
+append_text_next(struct append_text *text, const char **piece, struct error *error)
+{
+	size_t size = 0;
+
+	if (!text->head_done) {
+		text->head_done = true;
+		*piece = text->delivery->head;
+		if (text->delivery->head_size > 0)
+			return (ssize_t)text->delivery->head_size;
+	}
+	*piece = text->output;
+	while (size == 0 && !text->ended) {
+		ssize_t n = message_read(text, error);
+
+		if (n < 0)
+			return -1;
+		size = line_ends_convert(text, (size_t)n);
+		text->ended = n == 0;
+		if (text->ended && text->holds_cr)
+			text->output[size++] = '\r';
+	}
+	return (ssize_t)size;
+}
+
+int
+append_write(int file, const char *data, size_t size, uint64_t offset, const char *what,
+    struct error *error)
+{
+	while (size > 0) {
+		ssize_t n = pwrite(file, data, size, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_errno(error, append_errno_kind(), "cannot write %.150s", what);
+		data += n;
+		size -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}

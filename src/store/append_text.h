@@ -1,0 +1,35 @@
+/*
+ * The text of a delivery as a store keeps it: the head, then the message with LF line ends. A CRLF
+ * becomes LF; a CR that ends no line stays, and so does the CRLF behind another CR, for with LF
+ * alone the CR before it would be taken for a part of the line's end. So what is read from the
+ * store is, on the wire, what came.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "store/append.h"
+
+#define APPEND_TEXT_SIZE (64 * 1024)
+
+struct append_text {
+	const struct delivery *delivery;
+	uint64_t offset;	/* of the message: how much was read */
+	bool head_done, ended;
+	bool holds_cr;		/* a CR of which is not known yet what follows */
+	char before;		/* the octet before that */
+	char input[APPEND_TEXT_SIZE];
+	char output[APPEND_TEXT_SIZE + 2];
+};
+
+/* It is large; the caller frees it. NULL: no memory. */
+struct append_text *append_text_new(const struct delivery *, struct error *);
+/* From the beginning again. */
+void append_text_rewind(struct append_text *);
+/* The next piece, lent until the next call. 0: that was all. */
+ssize_t append_text_next(struct append_text *, const char **piece, struct error *);
+/* All of it, or -1; offset is where it goes. */
+int append_write(int file, const char *data, size_t size, uint64_t offset, const char *what,
+    struct error *);
