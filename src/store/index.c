@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "store/index_file.h"
 
@@ -175,6 +176,8 @@ index_free(struct index_list *list)
 		munmap(list->block, list->block_size);
 	else
 		free(list->block);
+	if (list->unread)
+		close(list->file);
 	free(list->grown);
 	free(list->grown_texts);
 	*list = (struct index_list){ 0 };

@@ -69,6 +69,9 @@ struct index_list {
 	void *block;
 	size_t block_size;
 	bool mapped;
+	/* The block is still to be mapped, from this file; count, octets and stamps are known. */
+	bool unread;
+	int file;
 	struct index_entry *grown;
 	char *grown_texts;
 	size_t capacity, texts_capacity;
@@ -85,10 +88,15 @@ const char *index_own_uidl(const struct index_list *, const struct index_entry *
 /*
  * Reads the index in that place, made for a maildrop with these directories now (of which one at
  * least must be the same inode). 1: *list is filled (free it with index_free()). 0: there is none.
- * -1: there is one that cannot be used, and why.
+ * -1: there is one that cannot be used, and why. Of a large one the entries are left for index_map().
  */
 int index_read(struct index_list *, const struct index_place *, const struct index_stamp now[2],
     struct error *);
+/*
+ * Has the entries mapped, if they are not there: undoing it costs more than all else that is done for
+ * a session which does not look at them. False: they cannot be had.
+ */
+bool index_map(struct index_list *);
 /* Is the entry whole, as it was written? Lists that were made in memory need not ask. */
 bool index_entry_sound(const struct index_list *, size_t index);
 const char *index_base(const struct index_list *, const struct index_entry *);

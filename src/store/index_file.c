@@ -44,10 +44,13 @@ entry_checksum(const struct index_entry *entry, const char *texts)
 bool
 index_entry_sound(const struct index_list *list, size_t index)
 {
-	const struct index_entry *entry = &list->entries[index];
+	const struct index_entry *entry;
 
+	if (list->unread)
+		return false;
 	if (list->block == NULL)
 		return true;
+	entry = &list->entries[index];
 	return entry->name <= list->texts_size &&
 	    entry_texts_size(entry) <= list->texts_size - entry->name &&
 	    entry->checksum == entry_checksum(entry, list->texts + entry->name) &&
@@ -112,33 +115,61 @@ block_read(int file, size_t *size)
 	return shrunk != NULL ? shrunk : block;
 }
 
+static void
+list_point(struct index_list *list)
+{
+	list->entries = (const struct index_entry *)((const struct index_header *)list->block + 1);
+	list->texts = (const char *)(list->entries + list->count);
+}
+
+bool
+index_map(struct index_list *list)
+{
+	void *block;
+
+	if (!list->unread)
+		return true;
+	block = mmap(NULL, list->block_size, PROT_READ, MAP_PRIVATE, list->file, 0);
+	if (block == MAP_FAILED)
+		return false;
+	close(list->file);
+	list->unread = false;
+	list->block = block;
+	list->mapped = true;
+	list_point(list);
+	return true;
+}
+
+/* The header, or all of a small file. */
 static int
-block_map(struct index_list *list, int file)
+block_get(struct index_list *list, int file, size_t *file_size, struct error *error)
 {
 	struct stat status;
 
-	if (fstat(file, &status) != 0)
-		return -1;
-	list->block = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-	if (list->block == MAP_FAILED) {
-		list->block = NULL;
-		return -1;
-	}
-	list->block_size = (size_t)status.st_size;
-	list->mapped = true;
+	list->block = block_read(file, file_size);
+	if (list->block != NULL && *file_size < READ_SIZE_MAX)
+		return 0;
+	if (list->block == NULL || fstat(file, &status) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot read the index");
+	*file_size = (size_t)status.st_size;
+	list->unread = true;
 	return 0;
 }
 
-static int
-block_get(struct index_list *list, int file, struct error *error)
+static void
+list_fill(struct index_list *list, const struct index_header *header, size_t file_size)
 {
-	list->block = block_read(file, &list->block_size);
-	if (list->block != NULL && list->block_size == READ_SIZE_MAX) {
-		free(list->block);
-		list->block = NULL;
-		block_map(list, file);
+	list->count = (size_t)header->count;
+	list->texts_size = (size_t)header->texts_size;
+	list->octets = header->octets;
+	list->block_size = file_size;
+	memcpy(list->stamps, header->stamps, sizeof(list->stamps));
+	if (!list->unread) {
+		list_point(list);
+		return;
 	}
-	return list->block != NULL ? 0 : error_errno(error, ERROR_TEMPORARY, "cannot read the index");
+	free(list->block);
+	list->block = NULL;
 }
 
 int
@@ -146,25 +177,21 @@ index_read(struct index_list *list, const struct index_place *place,
     const struct index_stamp now[2], struct error *error)
 {
 	int file = index_place_open(place);
-	const struct index_header *header;
-	int result;
+	size_t file_size;
 
 	if (file < 0)
 		return errno == ENOENT ? 0 : error_errno(error, ERROR_TEMPORARY, "cannot open the index");
-	*list = (struct index_list){ 0 };
-	result = block_get(list, file, error);
-	close(file);
-	header = list->block;
-	if (result != 0 || header_check(header, list->block_size, place, now, error) != 0) {
+	*list = (struct index_list){ .file = file };
+	if (block_get(list, file, &file_size, error) != 0 ||
+	    header_check(list->block, file_size, place, now, error) != 0) {
+		list->unread = false;
+		close(file);
 		index_free(list);
 		return -1;
 	}
-	list->entries = (const struct index_entry *)(header + 1);
-	list->count = (size_t)header->count;
-	list->texts = (const char *)(list->entries + list->count);
-	list->texts_size = (size_t)header->texts_size;
-	list->octets = header->octets;
-	memcpy(list->stamps, header->stamps, sizeof(list->stamps));
+	list_fill(list, list->block, file_size);
+	if (!list->unread)
+		close(file);
 	return 1;
 }
 
@@ -247,7 +274,7 @@ index_write(const struct index_list *list, const bool without[], const struct in
 	if (place->name[0] == '\0')
 		return 0;
 	/* What was read from a damaged file must not get a checksum that fits. */
-	if (!is_sound(list, without))
+	if (list->unread || !is_sound(list, without))
 		return error_set(error, ERROR_PERMANENT, "the index it comes from is damaged");
 	file = index_place_create(place);
 	if (file < 0 && errno == EEXIST)

@@ -134,6 +134,7 @@ list_remember(struct maildir *m)
 	struct index_place place;
 	struct error error;
 
+	(void)index_map(&m->list);
 	if (m->lessons != NULL && list_correct(m, &corrected) == 0)
 		list = &corrected;
 	index_locate(m, &place);
@@ -227,10 +228,16 @@ list_damaged(struct maildir *m, struct error *error)
 	return 0;
 }
 
+static bool
+entry_is_sound(struct maildir *m, size_t index)
+{
+	return index_map(&m->list) && index_entry_sound(&m->list, index);
+}
+
 static int
 entry_check(struct maildir *m, size_t index, struct error *error)
 {
-	return index_entry_sound(&m->list, index) ? 0 : list_damaged(m, error);
+	return entry_is_sound(m, index) ? 0 : list_damaged(m, error);
 }
 
 /*
@@ -278,7 +285,7 @@ maildir_message_file(struct store *store, size_t index)
 {
 	struct maildir *m = maildir_of(store);
 
-	return index_entry_sound(&m->list, index) ? maildir_reader_file(&m->reader, index) : -1;
+	return entry_is_sound(m, index) ? maildir_reader_file(&m->reader, index) : -1;
 }
 
 static void
@@ -286,7 +293,7 @@ maildir_ahead(struct store *store, size_t index)
 {
 	struct maildir *m = maildir_of(store);
 
-	if (index_entry_sound(&m->list, index))
+	if (entry_is_sound(m, index))
 		maildir_reader_ahead(&m->reader, index);
 }
 
@@ -342,11 +349,12 @@ static int
 message_remove(struct maildir *m, size_t index, struct maildir_quota_change *change,
     struct error *error)
 {
-	const struct index_entry *entry = &m->list.entries[index];
+	const struct index_entry *entry;
 	uint64_t size;
 
-	if (!index_entry_sound(&m->list, index))
+	if (!entry_is_sound(m, index))
 		return error_set(error, ERROR_TEMPORARY, "the index is damaged");
+	entry = &m->list.entries[index];
 	size = maildir_quota_size(change, m->directory, &m->list, entry);
 	if (maildir_file_remove(m->directory, &m->list, entry, error) != 0)
 		return -1;

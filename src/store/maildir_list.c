@@ -125,6 +125,10 @@ maildir_list_make(int maildir, const struct index_place *place, struct index_lis
 		*list = known;
 		return 0;
 	}
+	if (found > 0 && !index_map(&known)) {
+		index_free(&known);
+		found = 0;
+	}
 	result = list_renew(maildir, found > 0 ? &known : NULL, list, &renewal, error);
 	/* What was counted is remembered even if the rest has to wait. */
 	*news = renewal.complete;
