@@ -48,6 +48,7 @@ may_include login    base ipc config sandbox pop3 sasl tls
 may_include auth     base ipc config sandbox sasl users
 may_include maildrop base ipc config sandbox mail pop3 store
 may_include lmtp     base smtp
+may_include deliver  base config sandbox smtp store users
 may_include ctl      base ipc config store users
 
 folders=$(find . -mindepth 1 -maxdepth 1 -type d | sed 's,^\./,,' | sort | tr '\n' ' ')

@@ -19,7 +19,7 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("RESTANTE_BUILD", TOP + "/build-check")
 PROGRAMS = {"restanted": "parent", "restante-login": "login", "restante-auth": "auth",
-            "restante-maildrop": "maildrop", "restantectl": "ctl"}
+            "restante-maildrop": "maildrop", "restantectl": "ctl", "restante-deliver": "deliver"}
 
 # Whom root's server runs as. Two mail owners, so that one can be kept from the other's mail.
 MAIL_UID, LOGIN_UID, AUTH_UID, OTHER_MAIL_UID, PLAIN_UID = 20000, 20001, 20002, 20004, 20003

@@ -13,7 +13,7 @@ from restante import BUILD, PATIENCE_SECONDS, TOP
 # The paths that are there only when the server runs, or somebody has made them as README says.
 MADE_LATER = re.compile(r"(/etc/restante|.*/etc/restante)/users|/run/restante(/control)?|/var/lib/restante(/.*)?")
 # Those of other programs, and examples.
-OTHERS = re.compile(r"/var/mail(/.*)?|/tmp/stage|/usr|/usr/local|/usr/sbin/nologin")
+OTHERS = re.compile(r"/var/mail(/.*)?|/tmp(/stage)?|/usr|/usr/local|/usr/sbin/nologin")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def manual_pages(stage, prefix):
 
 def test_every_path_that_is_named_is_there(stage, prefix):
     pages = manual_pages(stage, prefix)
-    assert sorted(pages) == ["restantectl.8", "restanted.8", "restanted.conf.5"]
+    assert sorted(pages) == ["restante-deliver.1", "restantectl.8", "restanted.8", "restanted.conf.5"]
     named = set(re.findall(r"(?<![\w.\]%:}])/[\w./-]*\w", installing().split("A configuration for")[0]))
     for text in pages.values():
         assert "@configuration" not in text

@@ -1,0 +1,216 @@
+/*
+ * restante-deliver: puts one message into one maildrop, and says when it is safe there.
+ *
+ * Does: reads a message on standard input and delivers it: for an MTA's mailbox_command, pipe transport
+ *   or .forward, for getmail and fetchmail, and by hand.
+ * Holds: that message, in a file without a name.
+ * Never sees: passwords but those in the users file (with -d alone), other users' mail, the network.
+ * Talks to: nobody. No server need run. Started by root it becomes the owner of the mail before it
+ *   touches it.
+ *
+ * When it exits with 0 the message and its directory entry are on the disk. Any other status: the message
+ * is not delivered, and nothing is left of it; 75 when a later attempt may succeed.
+ */
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/writer.h"
+#include "deliver/deliver.h"
+#include "smtp/trace.h"
+#include "store/append.h"
+#include "store/store.h"
+
+static const char usage[] =
+    "usage: restante-deliver [-f sender] [-a recipient] [-c file] [-d user | place]\n"
+    "\n"
+    "Delivers the message on standard input, durably, and exits with 0; with 75 when a later\n"
+    "attempt may succeed.\n"
+    "\n"
+    "  -f sender     the envelope's sender (`' or `<>': none): written as Return-Path\n"
+    "  -a recipient  the envelope's recipient: written as Delivered-To; mail that has been\n"
+    "                delivered to it before is refused as a loop\n"
+    "  -d user       into the maildrop of a user of the users file; root only, but for one's own uid\n"
+    "  place         into this one, for example maildir:/home/anna/Maildir\n"
+    "                (neither: into the caller's own, by mail_place)\n"
+    "  -c file       the configuration (" CONFIGURATION_FILE ")\n"
+    "  --help        this text\n"
+    "  --version     the version\n";
+
+struct request {
+	const char *config_path, *user, *place;
+	struct path sender, recipient;
+	bool has_sender, has_recipient;
+};
+
+static int
+fail(const struct error *error)
+{
+	static const int statuses[ERROR_KIND_COUNT] = {
+		[ERROR_TEMPORARY] = EX_TEMPFAIL,
+		[ERROR_PERMANENT] = EX_CANTCREAT,
+		[ERROR_BUSY] = EX_TEMPFAIL,
+		[ERROR_DENIED] = EX_NOPERM,
+		[ERROR_GONE] = EX_NOUSER,
+		[ERROR_PROTOCOL] = EX_DATAERR,
+		[ERROR_FULL] = EX_TEMPFAIL,
+	};
+
+	fprintf(stderr, "restante-deliver: %s\n", error->text);
+	return statuses[error->kind];
+}
+
+/* With or without angle brackets; "" is what some MTAs write for none. */
+static bool
+address_take(struct path *path, const char *text, enum path_kind kind)
+{
+	const char *problem = NULL;
+
+	if (kind == PATH_REVERSE && *text == '\0')
+		memset(path, 0, sizeof(*path));
+	else if (*text == '<')
+		problem = path_take(path, &text, kind);
+	else
+		problem = path_parse(path, text);
+	if (problem != NULL)
+		fprintf(stderr, "restante-deliver: %s\n", problem);
+	return problem == NULL;
+}
+
+static bool
+option_take(struct request *request, int option, const char *value)
+{
+	switch (option) {
+	case 'f':
+		request->has_sender = true;
+		return address_take(&request->sender, value, PATH_REVERSE);
+	case 'a':
+		request->has_recipient = true;
+		return address_take(&request->recipient, value, PATH_FORWARD);
+	case 'c':
+		request->config_path = value;
+		return true;
+	case 'd':
+		request->user = value;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* -1: go on; else the exit status. */
+static int
+options_read(struct request *request, int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "f:a:c:d:", names, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(usage, stdout);
+			return EX_OK;
+		}
+		if (option == 'v') {
+			puts("restante-deliver " RESTANTE_VERSION);
+			return EX_OK;
+		}
+		if (!option_take(request, option, optarg))
+			return EX_USAGE;
+	}
+	request->place = argv[optind];
+	if (argc - optind > 1 || (request->place != NULL && request->user != NULL)) {
+		fputs(usage, stderr);
+		return EX_USAGE;
+	}
+	return -1;
+}
+
+/* The store ends lines with LF. */
+static size_t
+without_cr(char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < size; i++)
+		if (text[i] != '\r')
+			text[used++] = text[i];
+	return used;
+}
+
+static size_t
+head_make(const struct request *request, char head[TRACE_OCTETS_MAX])
+{
+	struct writer writer;
+
+	writer_init(&writer, head, TRACE_OCTETS_MAX, NULL, NULL);
+	if (request->has_sender)
+		trace_return_path(&writer, &request->sender);
+	if (request->has_recipient)
+		trace_delivered_to(&writer, &request->recipient);
+	return without_cr(head, writer.used);
+}
+
+static int
+put(const struct request *request, const struct target *target, const struct spool *spool,
+    struct error *error)
+{
+	char head[TRACE_OCTETS_MAX], sender[ADDRESS_SIZE] = "";
+	struct delivery delivery = { .place = target->place, .index_directory = STORE_INDEX_BESIDE,
+		.sender = request->has_sender ? sender : spool->sender, .head = head,
+		.head_size = head_make(request, head), .message = spool->file };
+	struct append *append;
+	int result;
+
+	if (request->has_sender && request->sender.local[0] != '\0')
+		path_text(&request->sender, sender);
+	if (append_begin(&append, &delivery, error) != 0)
+		return -1;
+	result = append_commit(append, NULL, error);
+	append_end(append);
+	return result;
+}
+
+static int
+deliver(const struct request *request)
+{
+	struct target target = { .has_owner = false };
+	struct spool spool;
+	struct error error;
+
+	if (request->place != NULL &&
+	    snprintf(target.place, sizeof(target.place), "%s", request->place) >= (int)sizeof(target.place)) {
+		error_set(&error, ERROR_PERMANENT, "the place is too long");
+		return fail(&error);
+	}
+	if (request->place == NULL &&
+	    target_find(&target, request->config_path, request->user, &error) != 0)
+		return fail(&error);
+	if (spool_read(&spool, STDIN_FILENO, request->has_recipient ? &request->recipient : NULL,
+		&error) != 0)
+		return fail(&error);
+	if (spool.looped) {
+		fputs("restante-deliver: 5.4.6 the message was here before: mail loop\n", stderr);
+		return EX_UNAVAILABLE;
+	}
+	if (target_enter(&target, &error) != 0 || put(request, &target, &spool, &error) != 0)
+		return fail(&error);
+	return EX_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct request request = { .config_path = CONFIGURATION_FILE };
+	int status = options_read(&request, argc, argv);
+
+	log_open("restante-deliver", STDERR_FILENO, LOG_FORM_PLAIN, LOG_LEVEL_WARNING);
+	return status >= 0 ? status : deliver(&request);
+}

@@ -1,0 +1,171 @@
+"""restante-deliver, as a mail server calls it: what arrives, where, and what its exit status says."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+import restante
+from restante import PATIENCE_SECONDS, wait_until
+
+MESSAGE = b"Subject: a letter\n\n.dot\nFrom the heart\n"
+
+
+@pytest.fixture
+def deliver(programs):
+    """deliver(message, argument, ...): the finished process."""
+    def run(message, *arguments, **more):
+        return subprocess.run([programs + "/restante-deliver", *arguments], input=message,
+                              capture_output=True, timeout=PATIENCE_SECONDS,
+                              env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"), **more)
+    return run
+
+
+@pytest.fixture
+def retrieve(programs):
+    """retrieve(place): the messages of a maildrop, as a session hands them out."""
+    def run(place):
+        talk = b"".join(b"RETR %d\r\n" % number for number in range(1, 10)) + b"QUIT\r\n"
+        done = subprocess.run([programs + "/restante-maildrop", place], input=talk, capture_output=True,
+                              timeout=PATIENCE_SECONDS,
+                              env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+        parts = done.stdout.split(b" octets\r\n")[1:]
+        return [part[:part.index(b"\r\n.\r\n") + 2].replace(b"\r\n..", b"\r\n.") for part in parts]
+    return run
+
+
+def wire(stored):
+    return restante.wire_form(stored)
+
+
+@pytest.mark.parametrize("scheme", ["maildir", "mbox"])
+def test_what_is_delivered_is_handed_out(deliver, retrieve, tmp_path, scheme):
+    place = "%s:%s/mail" % (scheme, tmp_path)
+    assert deliver(MESSAGE, place).returncode == 0
+    assert deliver(b"Subject: CRLF\r\n\r\nno end", place).returncode == 0
+    # An mbox quotes lines that would begin a message, and is handed out as it is.
+    kept = MESSAGE.replace(b"\nFrom ", b"\n>From ") if scheme == "mbox" else MESSAGE
+    assert retrieve(place) == [wire(kept), wire(b"Subject: CRLF\n\nno end\n")]
+
+
+# What stands before the message: arguments, input, what is stored.
+TRACES = [
+    ([], b"", b""),
+    (["-f", "anna@example.org"], b"", b"Return-Path: <anna@example.org>\n"),
+    (["-f", ""], b"", b"Return-Path: <>\n"),
+    (["-f", "<>", "-a", "<bert@example.org>"], b"", b"Return-Path: <>\nDelivered-To: bert@example.org\n"),
+    ([], b"From carl@example.org  Sun Nov 29 12:00:00 2026\n", b""),
+    (["-f", "anna@example.org"], b"From carl Sun Nov 29\n", b"Return-Path: <anna@example.org>\n"),
+    (["-a", "bert@example.org"], b"Delivered-To: other@example.org\n",
+     b"Delivered-To: bert@example.org\nDelivered-To: other@example.org\n"),
+]
+
+
+@pytest.mark.parametrize("arguments, before, stored", TRACES)
+def test_trace(deliver, tmp_path, arguments, before, stored):
+    assert deliver(before + MESSAGE, *arguments, "maildir:%s/m" % tmp_path).returncode == 0
+    files = list((tmp_path / "m" / "new").iterdir())
+    assert [file.read_bytes() for file in files] == [stored + MESSAGE]
+    assert not list((tmp_path / "m" / "tmp").iterdir())
+
+
+# What is refused: arguments, input, exit status, a word of what is said.
+REFUSED = [
+    (["-a", "anna@example.org", "maildir:{}/m"], b"Delivered-To: anna@EXAMPLE.org\n" + MESSAGE, 69, b"5.4.6"),
+    (["maildir:{}/m"], b"Received: from a by b\n" * 101 + MESSAGE, 69, b"loop"),
+    (["floppy:{}/m"], MESSAGE, 73, b"floppy"),
+    (["maildir:{}/missing/m"], MESSAGE, 75, b"missing"),
+    (["-f", "anna@@example.org", "maildir:{}/m"], MESSAGE, 64, b""),
+    (["-a", "", "maildir:{}/m"], MESSAGE, 64, b""),
+    (["maildir:{}/m", "maildir:{}/n"], MESSAGE, 64, b"usage"),
+    (["-d", "anna", "maildir:{}/m"], MESSAGE, 64, b"usage"),
+    (["-c", "{}/missing.conf", "-d", "anna"], MESSAGE, 73, b"missing.conf"),
+]
+
+
+@pytest.mark.parametrize("arguments, message, status, word", REFUSED)
+def test_refused(deliver, tmp_path, arguments, message, status, word):
+    told = deliver(message, *[argument.format(tmp_path) for argument in arguments])
+    assert told.returncode == status and word in told.stderr and told.stderr
+    assert not list(tmp_path.rglob("*S=*"))
+
+
+def configure(tmp_path, uid):
+    users = tmp_path / "users"
+    users.write_text("anna:{PLAIN}x:%d:%d::%s/anna::\nroot:{PLAIN}x:0:0::%s/root::\n"
+                     % (uid, uid, tmp_path, tmp_path))
+    conf = tmp_path / "restanted.conf"
+    conf.write_text('users_file = "%s"\nmail_place = "maildir:%%h/Maildir"\n' % users)
+    home = tmp_path / "anna"
+    home.mkdir()
+    os.chown(home, uid, uid)
+    for directory in [tmp_path, *list(tmp_path.parents)[:-2]]:
+        os.chmod(directory, os.stat(directory).st_mode | 0o111)
+    return str(conf)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to become somebody")
+def test_root_becomes_the_owner(deliver, tmp_path):
+    conf = configure(tmp_path, restante.MAIL_UID)
+    assert deliver(MESSAGE, "-c", conf, "-d", "anna").returncode == 0
+    files = [file for file in tmp_path.rglob("*") if "anna/" in str(file)]
+    assert len([file for file in files if file.is_file()]) == 1
+    assert {os.stat(file).st_uid for file in files} == {restante.MAIL_UID}
+    told = deliver(MESSAGE, "-c", conf, "-d", "root")
+    assert told.returncode == 73 and b"uid 0" in told.stderr
+    told = deliver(MESSAGE, "-c", conf, "-d", "eve")
+    assert told.returncode == 67 and b"eve" in told.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to become somebody")
+def test_nobody_but_root_delivers_to_others(deliver, tmp_path):
+    conf = configure(tmp_path, restante.MAIL_UID)
+    told = deliver(MESSAGE, "-c", conf, "-d", "anna", user=restante.OTHER_MAIL_UID)
+    assert told.returncode == 73 and b"root" in told.stderr
+    told = deliver(MESSAGE, "maildir:%s/anna/Maildir" % tmp_path, user=restante.OTHER_MAIL_UID)
+    assert told.returncode in (73, 75) and told.stderr
+    assert not list((tmp_path / "anna").iterdir())
+    assert deliver(MESSAGE, "-c", conf, "-d", "anna", user=restante.MAIL_UID).returncode == 0
+
+
+def test_an_end_in_the_middle_leaves_nothing(programs, tmp_path):
+    process = subprocess.Popen([programs + "/restante-deliver", "maildir:%s/m" % tmp_path],
+                               stdin=subprocess.PIPE)
+    process.stdin.write(MESSAGE * 10000)
+    process.stdin.flush()
+    process.send_signal(signal.SIGKILL)
+    process.wait(PATIENCE_SECONDS)
+    process.stdin.close()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to mount a small disk")
+def test_a_full_disk_is_told_and_leaves_nothing(deliver, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=False).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        told = deliver(b"Subject: large\n\n" + b"x" * 70 * 1024 + b"\n", "maildir:%s/m" % disk)
+        assert told.returncode == 75 and told.stderr
+        assert not [file for file in disk.rglob("*") if file.is_file()]
+        assert deliver(MESSAGE, "maildir:%s/m" % disk).returncode == 0
+        assert len(list((disk / "m" / "new").iterdir())) == 1
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_many_at_once_all_arrive(programs, retrieve, tmp_path):
+    place = "maildir:%s/m" % tmp_path
+    processes = []
+    for number in range(8):
+        process = subprocess.Popen([programs + "/restante-deliver", place], stdin=subprocess.PIPE)
+        process.stdin.write(b"Subject: %d\n\n" % number)
+        process.stdin.close()
+        processes.append(process)
+    assert [process.wait(PATIENCE_SECONDS) for process in processes] == [0] * 8
+    wait_until(lambda: len(retrieve(place)) == 8, "all eight")
+    assert sorted(retrieve(place)) == [b"Subject: %d\r\n\r\n" % number for number in range(8)]
+    assert not list(pathlib.Path(tmp_path, "m", "tmp").iterdir())
