@@ -162,7 +162,7 @@ static void
 measure_in(const char *directory, unsigned under_way, const char *before)
 {
 	char path[1024];
-	int top;
+	int top = -1;
 
 	snprintf(path, sizeof(path), "%s/diskfloor-XXXXXX", directory);
 	if (mkdtemp(path) == NULL || (top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 ||
