@@ -50,7 +50,8 @@ const struct ipc_rule ipc_rules[IPC_TYPE_COUNT] = {
 	RULE(IPC_ROW, CHILDREN, PARENT, BODY(ipc_row),
 		.strings = { STRING(ipc_row, name), STRING(ipc_row, peer) }),
 	RULE(IPC_REPORT_END, CHILDREN, PARENT, BODY(ipc_report_end)),
-	RULE(IPC_CHANNEL_LOST, LOGIN, PARENT, NO_BODY),
+	RULE(IPC_CHANNEL_LOST, LOGIN, PARENT, BODY(ipc_channel_for),
+		.ranges = { BELOW(ipc_channel_for, role, IPC_ROLE_COUNT) }),
 
 	RULE(IPC_CHECK, LOGIN, AUTH, BODY(ipc_check),
 		.strings = { STRING(ipc_check, client.peer), STRING(ipc_check, user),

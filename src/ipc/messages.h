@@ -38,7 +38,7 @@ enum ipc_type {
 	IPC_START,		/* auth: the maildrop process of this uid is wanted */
 	IPC_ROW,		/* one line of a report */
 	IPC_REPORT_END,		/* that was all; number: how many, or how many were kicked */
-	IPC_CHANNEL_LOST,	/* login: my channel to auth has ended, and I got no other: a new pair */
+	IPC_CHANNEL_LOST,	/* login: that channel has ended, or never came: a new pair */
 
 	/* One login goes once round: login -> auth -> maildrop, auth -> login -> maildrop. */
 	IPC_CHECK,		/* login to auth: does this password open this maildrop? */

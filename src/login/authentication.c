@@ -239,12 +239,13 @@ lose_all(struct login *login)
 void
 authentication_lost(struct timer *timer)
 {
+	static const struct ipc_channel_for lost = { .role = IPC_AUTH };
 	struct login *login = timer->owner;
 	struct error error;
 
 	if (login->stopping)
 		return;
-	if (link_send(&login->parent, IPC_CHANNEL_LOST, NULL, -1, &error) < 0)
+	if (link_send(&login->parent, IPC_CHANNEL_LOST, &lost, -1, &error) < 0)
 		LOG(LOG_LEVEL_WARNING, "parent-unreachable", LOG_REASON(&error));
 	authentication_await(login);
 }

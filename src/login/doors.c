@@ -80,6 +80,20 @@ find(struct login *login, uint32_t number)
 	return *place_of(login, number);
 }
 
+/*
+ * Mostly the process has just ended. But a door can also be lost, when there is no descriptor to be had as
+ * it comes: then the parent makes another, for whoever comes next.
+ */
+static void
+door_missing(struct login *login, uint32_t number)
+{
+	struct ipc_channel_for lost = { .role = IPC_MAILDROP, .slot = number };
+	struct error error;
+
+	if (link_send(&login->parent, IPC_CHANNEL_LOST, &lost, -1, &error) < 0)
+		LOG(LOG_LEVEL_WARNING, "parent-unreachable", LOG_REASON(&error));
+}
+
 int
 door_send(struct login *login, uint32_t number, const struct ipc_handover *handover, int socket,
     const char *early, size_t early_size, struct error *error)
@@ -87,8 +101,10 @@ door_send(struct login *login, uint32_t number, const struct ipc_handover *hando
 	struct door *door = find(login, number);
 	struct ipc_early before;
 
-	if (door == NULL)
+	if (door == NULL) {
+		door_missing(login, number);
 		return error_set(error, ERROR_GONE, "the maildrop process has gone");
+	}
 	if (early_size > EARLY_SIZE)
 		return error_set(error, ERROR_PROTOCOL, "too much came behind the password");
 	if (early_size > 0) {

@@ -327,7 +327,10 @@ on_parent(struct fake_ring *ring, struct ipc_message *message)
 		ring->ready++;
 		break;
 	case IPC_CHANNEL_LOST:
-		ring->channels_lost++;
+		if (message->body.channel.role == IPC_AUTH)
+			ring->channels_lost++;
+		else if (message->body.channel.slot == ring->door_number)
+			ring->doors_lost++;
 		break;
 	case IPC_ROW:
 		assert_true(ring->row_count < 4);

@@ -55,7 +55,7 @@ struct fake_ring {
 	int checks, forgets;
 	uint64_t asking;	/* the session of "silent", who gets no answer */
 	/* What the parent was told last. */
-	int ready, channels_lost;
+	int ready, channels_lost, doors_lost;
 	struct ipc_row rows[4];
 	int row_count;
 	bool report_ended;

@@ -266,17 +266,24 @@ client_open(struct client *client, const struct ipc_handover *handover, struct s
 		client_park(client, client->rules->idle_milliseconds);
 }
 
+/* The socket is the client's from now on. */
+static void
+arrival_take(struct client *client)
+{
+	client->arrival->socket = -1;
+	arrival_free(client->arrival);
+	client->arrival = NULL;
+}
+
 /* Both have come, auth's word and login's client. */
 static void
-client_begin(struct client *client, struct arrival *arrival, struct scratch *scratch)
+client_begin(struct client *client, struct scratch *scratch)
 {
-	const struct ipc_handover handover = arrival->handover;
-	size_t early_size = arrival->early_size;
+	const struct ipc_handover handover = client->arrival->handover;
+	size_t early_size = client->arrival->early_size;
 
-	memcpy(scratch->input, arrival->early, early_size);
-	client->arrival = NULL;
-	arrival->socket = -1;
-	arrival_free(arrival);
+	memcpy(scratch->input, client->arrival->early, early_size);
+	arrival_take(client);
 	if (client_interrupted(client) || !client_may_run(client))
 		client_end(client);
 	else
@@ -316,7 +323,7 @@ client_ready(struct source *source, struct scratch *scratch)
 	}
 	clients_run(client->clients, client);
 	if (client->arrival != NULL)
-		client_begin(client, client->arrival, scratch);
+		client_begin(client, scratch);
 	else if (client_interrupted(client))
 		client_end(client);
 	else
@@ -350,6 +357,7 @@ client_expect(struct clients *clients, const struct ipc_open *open, struct rules
     struct error *error)
 {
 	struct client *client = client_new(open->session, open->user, open->peer, open->place);
+	bool arrived;
 
 	if (client == NULL) {
 		rules_release(rules);
@@ -359,9 +367,13 @@ client_expect(struct clients *clients, const struct ipc_open *open, struct rules
 	client->rules = rules;
 	client->slot = open->slot;
 	client->source = (struct source){ .descriptor = -1, .ready = client_ready };
-	if (!clients_expect(clients, client)) {
+	if (!clients_expect(clients, client, &arrived)) {
 		client_free(client);
 		return error_set(error, ERROR_TEMPORARY, "the process is leaving");
+	}
+	if (arrived && pool_arm_at_once(clients->pool, &client->source) != 0) {
+		arrival_take(client);
+		client_end(client);
 	}
 	return 0;
 }
@@ -373,7 +385,7 @@ client_arrive(struct clients *clients, struct arrival *arrival, bool keep, struc
 
 	if (client == NULL)
 		return false;
-	client_begin(client, arrival, scratch);
+	client_begin(client, scratch);
 	return true;
 }
 

@@ -61,7 +61,7 @@ belong_together(const struct client *client, const struct arrival *arrival)
 }
 
 bool
-clients_expect(struct clients *clients, struct client *client)
+clients_expect(struct clients *clients, struct client *client, bool *arrived)
 {
 	struct arrival **place = &clients->arrivals, *arrival;
 	bool accepted;
@@ -79,8 +79,7 @@ clients_expect(struct clients *clients, struct client *client)
 		clients->expected = client;
 	}
 	pthread_mutex_unlock(&clients->lock);
-	if (arrival != NULL && pool_arm_at_once(clients->pool, &client->source) != 0)
-		client_interrupt(client, SESSION_DISCONNECTED, SHUT_RDWR);
+	*arrived = arrival != NULL;
 	return accepted;
 }
 

@@ -45,10 +45,10 @@ struct clients {
 };
 
 /*
- * From now on it is expected; if its arrival waits already it begins in some thread. False: the process
- * is leaving, and it is still the caller's.
+ * From now on it is expected; or, where *arrived, its arrival was waiting, and it is among those that are
+ * here, to be begun. False: the process is leaving, and it is still the caller's.
  */
-bool clients_expect(struct clients *, struct client *);
+bool clients_expect(struct clients *, struct client *, bool *arrived);
 /* The client that is expected there is put among those that are here. NULL: none, and see keep above. */
 struct client *clients_admit(struct clients *, struct arrival *, bool keep);
 void client_free(struct client *);

@@ -1,8 +1,8 @@
 /*
  * See pool.h. Waking a thread costs as much as a short command takes. So one thread serves all sources
  * while it keeps up, and a watch looks every few milliseconds, while there is work, whether it does:
- * when nobody has come back to the epoll meanwhile, or those at work use all the time they have,
- * another thread joins them.
+ * when those at work use all the time they have, or are all at work each time (they wait for the disk,
+ * say), another thread joins them.
  */
 
 #include "maildrop/pool.h"
@@ -22,6 +22,7 @@
 #define WATCH_NANOSECONDS  (10 * 1000 * 1000)
 #define BUSY_PERCENT       90	/* of its time: more than one thread can do */
 #define IDLE_PERCENT       40	/* of what one thread less could do */
+#define LOOKS              4	/* so many in a row say the same before it is believed */
 
 struct pool {
 	int epoll;
@@ -34,7 +35,6 @@ struct pool {
 	int timer;
 	atomic_bool watched;	/* the timer runs */
 	atomic_size_t active;	/* threads at work that do not wait inside a command */
-	atomic_size_t turns;	/* sources that were run to their end */
 };
 
 static void *thread_main(void *context);
@@ -108,7 +108,6 @@ thread_turn(struct pool *pool, struct scratch *scratch)
 		timer_start(pool);
 	source = event.data.ptr;
 	source->ready(source, scratch);
-	atomic_fetch_add(&pool->turns, 1);
 	atomic_fetch_sub(&pool->active, 1);
 }
 
@@ -121,51 +120,63 @@ nanoseconds(clockid_t clock)
 	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* What a look at the threads is compared with. */
+/* What the looks at the threads have shown. */
 struct watch {
-	size_t turns;
-	uint64_t time, processor_time;
+	uint64_t time, processor_time;	/* at the last one; 0: there was none */
+	unsigned full, idle;		/* how many in a row saw all at work, or too little of it */
 };
 
-/* How many threads there should be, by what they have done since the last look. */
+/* How many threads there should be. */
 static void
-watch_judge(struct pool *pool, const struct watch *before, const struct watch *now)
+watch_judge(struct pool *pool, struct watch *watch, uint64_t percent)
 {
-	uint64_t percent = (now->processor_time - before->processor_time) * 100 /
-	    (now->time - before->time + 1);
-	bool stuck = now->turns == before->turns && atomic_load(&pool->active) >= pool->wanted;
+	bool full = atomic_load(&pool->active) >= pool->wanted;
 
+	watch->full = full ? watch->full + 1 : 0;
+	watch->idle = !full && percent < IDLE_PERCENT * (pool->wanted - 1) ? watch->idle + 1 : 0;
 	pthread_mutex_lock(&pool->lock);
-	if ((stuck || percent >= BUSY_PERCENT * pool->wanted) && pool->wanted < pool->limit)
+	if ((watch->full >= LOOKS || percent >= BUSY_PERCENT * pool->wanted) && pool->wanted < pool->limit) {
 		pool->wanted++;
-	else if (pool->wanted > 1 && !stuck && percent < IDLE_PERCENT * (pool->wanted - 1))
+		watch->full = 0;
+	} else if (watch->idle >= LOOKS && pool->wanted > 1) {
 		pool->wanted--;
+		watch->idle = 0;
+	}
 	if (pool->running < pool->wanted && pool->total < pool->maximum)
 		thread_start(pool);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+static void
+watch_look(struct pool *pool, struct watch *watch)
+{
+	uint64_t time = nanoseconds(CLOCK_MONOTONIC);
+	uint64_t processor_time = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
+
+	/* After a rest there is nothing to compare with: the next look has. */
+	if (watch->time != 0)
+		watch_judge(pool, watch,
+		    (processor_time - watch->processor_time) * 100 / (time - watch->time + 1));
+	watch->time = time;
+	watch->processor_time = processor_time;
 }
 
 static void *
 watch_main(void *context)
 {
 	struct pool *pool = context;
-	struct watch before = { 0 }, now;
+	struct watch watch = { 0 };
 	uint64_t expirations;
 
 	for (;;) {
 		if (read(pool->timer, &expirations, sizeof(expirations)) < 0)
 			continue;
-		now = (struct watch){ atomic_load(&pool->turns), nanoseconds(CLOCK_MONOTONIC),
-			nanoseconds(CLOCK_PROCESS_CPUTIME_ID) };
-		/* After a rest there is nothing to compare with: the next look has. */
-		if (before.time != 0)
-			watch_judge(pool, &before, &now);
-		before = now;
+		watch_look(pool, &watch);
 		if (atomic_load(&pool->active) > 0 || pool->wanted > 1) {
 			timer_start(pool);
 			continue;
 		}
-		before.time = 0;
+		watch = (struct watch){ 0 };
 		atomic_store(&pool->watched, false);
 	}
 	return NULL;

@@ -70,8 +70,10 @@ hear_report_end(struct parent *parent, struct child *child, const union ipc_body
 static void
 hear_channel_lost(struct parent *parent, struct child *child, const union ipc_body *body)
 {
-	(void)body;
-	ring_join_again(parent, child);
+	if (body->channel.role == IPC_MAILDROP)
+		ring_door_again(parent, child, body->channel.slot);
+	else
+		ring_join_again(parent, child);
 }
 
 static void (*const handlers[IPC_TYPE_COUNT])(

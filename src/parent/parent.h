@@ -42,7 +42,8 @@ struct child {
 	bool gone;		/* nothing more will come of it: freed at the end of the turn */
 	uint32_t slot;		/* login */
 	uint32_t number;	/* maildrop: of this process, never used again */
-	uint64_t joined_at;	/* when it last got a channel to auth */
+	uint64_t joined_at;	/* when it last got a channel to auth, */
+	uint64_t door_made_at;	/* and, login, one to a maildrop process in the stead of a lost one */
 	bool retired;		/* maildrop: auth has asked for another in its stead */
 	uint32_t uid, gid;	/* maildrop */
 	char *root;		/* maildrop */
@@ -163,6 +164,8 @@ void tell(struct child *, enum ipc_type, const void *body, int descriptor);
 int ring_join(struct parent *, struct child *login_or_maildrop);
 /* Its channel has ended although both processes live. */
 void ring_join_again(struct parent *, struct child *login);
+/* The same for its channel to the maildrop process of that number, if there is one. */
+void ring_door_again(struct parent *, struct child *login, uint32_t number);
 void ring_join_all(struct parent *);
 
 /* hear.c: what children say. */

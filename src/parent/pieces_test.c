@@ -335,6 +335,7 @@ hears(struct ipc_channel *channel)
 static void
 test_a_lost_channel_is_replaced(void **state)
 {
+	const struct ipc_channel_for lost = { .role = IPC_AUTH };
 	struct error error;
 
 	(void)state;
@@ -342,7 +343,7 @@ test_a_lost_channel_is_replaced(void **state)
 	ring.other.slot = 3;
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(
-		    channel_send(&ring.other_hears, IPC_CHANNEL_LOST, NULL, -1, &error), 0);
+		    channel_send(&ring.other_hears, IPC_CHANNEL_LOST, &lost, -1, &error), 0);
 	child_hear(&ring.parent, &ring.other);
 	assert_int_equal(hears(&ring.other_hears), IPC_CHANNEL);
 	assert_int_equal(ring.message.body.channel.role, IPC_AUTH);
@@ -398,6 +399,7 @@ test_login_and_maildrop_are_joined(void **state)
 {
 	struct ipc_channel maildrop_hears;
 	struct child maildrop;
+	struct error error;
 
 	(void)state;
 	ring_make(IPC_LOGIN);
@@ -429,6 +431,19 @@ test_login_and_maildrop_are_joined(void **state)
 	assert_int_equal(hears(&maildrop_hears), IPC_CHANNEL);
 	assert_int_equal(ring.message.body.channel.role, IPC_AUTH);
 	assert_int_equal(hears(&maildrop_hears), 0);
+	assert_int_equal(hears(&ring.other_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.role, IPC_AUTH);
+	/* A door that was lost is made anew, but not at once again, and only to a process that there is. */
+	for (uint32_t number = 16; number <= 17; number++)
+		for (int i = 0; i < 5; i++)
+			assert_int_equal(channel_send(&ring.other_hears, IPC_CHANNEL_LOST,
+			    &(struct ipc_channel_for){ IPC_MAILDROP, number }, -1, &error), 0);
+	child_hear(&ring.parent, &ring.other);
+	assert_int_equal(hears(&maildrop_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.role, IPC_LOGIN);
+	assert_int_equal(hears(&ring.other_hears), IPC_CHANNEL);
+	assert_int_equal(ring.message.body.channel.slot, 17);
+	assert_int_equal(hears(&ring.other_hears), 0);
 	/* One that was asked to leave gets no new client. */
 	maildrop.retired = true;
 	assert_int_equal(ring_join(&ring.parent, &ring.other), 0);

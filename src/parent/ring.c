@@ -11,6 +11,7 @@
 #include "parent/parent.h"
 
 #define REJOIN_MILLISECONDS 500
+#define REDOOR_MILLISECONDS 100
 
 static void
 tell_auth(struct child *auth, const struct child *other, int end)
@@ -116,6 +117,23 @@ ring_join_again(struct parent *parent, struct child *child)
 	LOG(LOG_LEVEL_WARNING, "channel-lost", LOG_TEXT("process", program_name(child->role)),
 	    LOG_NUMBER("pid", child->pid));
 	(void)join_auth(parent, child);
+}
+
+void
+ring_door_again(struct parent *parent, struct child *login, uint32_t number)
+{
+	struct child *child = parent->children;
+	uint64_t now = clock_milliseconds();
+
+	while (child != NULL && (!serves(child, IPC_MAILDROP) || child->number != number))
+		child = child->next;
+	if (child == NULL || !serves(login, IPC_LOGIN) ||
+	    now - login->door_made_at < REDOOR_MILLISECONDS)
+		return;
+	LOG(LOG_LEVEL_WARNING, "door-lost", LOG_NUMBER("slot", login->slot),
+	    LOG_NUMBER("maildrop", child->pid));
+	login->door_made_at = now;
+	join_login(login, child);
 }
 
 void

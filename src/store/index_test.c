@@ -90,6 +90,7 @@ index_falsify(void)
 	struct error error;
 
 	assert_int_equal(index_reread(&list, &error), 1);
+	assert_true(index_map(&list));
 	memcpy(copy.stamps, list.stamps, sizeof(copy.stamps));
 	for (size_t i = 0; i < list.count; i++) {
 		struct index_entry entry = list.entries[i];
@@ -481,6 +482,57 @@ test_a_message_that_cannot_be_read_keeps_its_place(void **state)
 	store_close(store);
 }
 
+/* Does this process have the index mapped? */
+static bool
+is_mapped(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512];
+	bool found = false;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps) != NULL)
+		found = found || strstr(line, index_path) != NULL;
+	fclose(maps);
+	return found;
+}
+
+/* Its header is enough for STAT; what is in it is there when it is asked for. */
+static void
+test_a_large_index_is_mapped_when_it_is_needed(void **state)
+{
+	enum { COUNT = 400 };
+	bool marked[COUNT + 3] = { [7] = true };
+	struct store *store;
+	struct error error;
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof(name), "new/%d.d", 1000 + i);
+		world_put(name, "d\n");
+	}
+	directories_settle();
+	open_and_close();
+	index_falsify();
+	store = world_open();
+	assert_int_equal(store->count, COUNT + 3);
+	assert_int_equal(store->octets, FALSE_SIZE + 4 + 5 + COUNT * 3);
+	assert_false(is_mapped());
+	assert_int_equal(size_of(store, 0), FALSE_SIZE);
+	assert_true(is_mapped());
+	store_close(store);
+	assert_false(is_mapped());
+	/* Something is removed that nobody has looked at. */
+	store = world_open();
+	assert_int_equal(store_remove(store, marked, &error), 0);
+	store_close(store);
+	assert_false(world_has("new/1004.d"));
+	store = world_open();
+	assert_int_equal(store->count, COUNT + 2);
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -497,6 +549,7 @@ main(void)
 		cmocka_unit_test_setup(test_of_another_kind, setup),
 		cmocka_unit_test_setup(test_without_an_index, setup),
 		cmocka_unit_test_setup(test_many_messages, setup),
+		cmocka_unit_test_setup(test_a_large_index_is_mapped_when_it_is_needed, setup),
 		cmocka_unit_test_setup(test_a_message_that_cannot_be_read_keeps_its_place, setup),
 	};
 	int result;
