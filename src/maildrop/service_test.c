@@ -417,6 +417,31 @@ test_only_who_is_expected_comes_in(void **state)
 	close(bert.socket);
 }
 
+/* What auth said can be slower than the client of whom it speaks, with and without early octets. */
+static void
+test_a_client_that_comes_early_is_served(void **state)
+{
+	struct talker anna;
+	int ends[2];
+
+	(void)state;
+	for (int pumped = 0; pumped <= 1; pumped++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+		assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+		login_hands_over(1, ends[1], pumped, pumped ? "" : "STAT\r\n");
+		/* One thread takes what comes in order: the client was looked at before the report. */
+		assert_int_equal(sessions_count(), 0);
+		auth_opens("anna", 1);
+		patience(ends[0]);
+		anna = (struct talker){ .socket = ends[0] };
+		hear(&anna, pumped ? HELLO : HELLO "+OK 2 6\r\n");
+		say(&anna, "QUIT\r\n");
+		hear(&anna, "+OK goodbye (2 messages left)\r\n");
+		hear_the_end(&anna);
+		close(ends[0]);
+	}
+}
+
 /* A socket that could hold a thread for as long as login likes. */
 static void
 test_a_blocking_socket_is_refused(void **state)
@@ -626,6 +651,7 @@ run(void)
 		cmocka_unit_test_setup_teardown(test_without_a_parent_it_leaves, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_auth_may_die_and_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_only_who_is_expected_comes_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_client_that_comes_early_is_served, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_blocking_socket_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_login_may_die_and_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_client_that_does_not_read_holds_up_nobody, setup,
