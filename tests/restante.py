@@ -6,6 +6,7 @@ its processes run as numbers that belong to nobody; see LOGIN_UID and its neighb
 
 import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -47,12 +48,26 @@ def wait_until(happened, what):
     raise AssertionError("waited in vain for " + what)
 
 
+# Not from the range in which the kernel gives ports to clients: one of those could have it by the time
+# the server wants it. Each worker of the tests has a part of its own, and begins somewhere in it.
+PORTS_FIRST, PORTS_PER_WORKER, WORKERS_MAX = 12000, 2500, 8
+port_count = random.randrange(PORTS_PER_WORKER)
+
+
 def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    global port_count
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % WORKERS_MAX
+    ports = []
+    while len(ports) < count:
+        port_count += 1
+        port = PORTS_FIRST + worker * PORTS_PER_WORKER + port_count % PORTS_PER_WORKER
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                ports.append(port)
+            except OSError:
+                pass
+    return ports
 
 
 def wire_form(stored):

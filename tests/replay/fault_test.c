@@ -327,18 +327,20 @@ struct trial {
 
 /*
  * The directories that were laid down look old to the store, as they would be; but their true times
- * are of this moment, and tmpfs may give a removal in the same tick the same time.
+ * are of this moment, and tmpfs may give a removal in the same tick the same time. Some kernels give some
+ * changes the exact time, and others that of the tick before: the next tick must be behind this moment.
  */
 static void
 tick_wait(void)
 {
-	struct timespec before, now;
+	struct timespec laid_down, tick;
 
-	clock_gettime(CLOCK_REALTIME_COARSE, &before);
+	clock_gettime(CLOCK_REALTIME, &laid_down);
 	do {
 		usleep(500);
-		clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	} while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
+		clock_gettime(CLOCK_REALTIME_COARSE, &tick);
+	} while (tick.tv_sec < laid_down.tv_sec ||
+	    (tick.tv_sec == laid_down.tv_sec && tick.tv_nsec <= laid_down.tv_nsec));
 }
 
 /* Returns how many calls the session made. */
