@@ -8,8 +8,9 @@
 #define LOGIN    (1u << IPC_LOGIN)
 #define AUTH     (1u << IPC_AUTH)
 #define MAILDROP (1u << IPC_MAILDROP)
+#define LMTP     (1u << IPC_LMTP)
 #define CTL      (1u << IPC_CTL)
-#define CHILDREN (LOGIN | AUTH | MAILDROP)
+#define CHILDREN (LOGIN | AUTH | MAILDROP | LMTP)
 
 #define BODY(name)          .size = sizeof(struct name)
 #define FIELD_SIZE(s, field) sizeof(((struct s *)NULL)->field)
@@ -23,12 +24,12 @@
 /* clang-format off */
 const struct ipc_rule ipc_rules[IPC_TYPE_COUNT] = {
 	RULE(IPC_SETTINGS, PARENT, CHILDREN, NO_BODY, .descriptor = true),
-	RULE(IPC_KEYS, PARENT, LOGIN, NO_BODY, .descriptor = true),
-	RULE(IPC_TICKET_KEYS, PARENT, LOGIN, BODY(ipc_ticket_keys),
+	RULE(IPC_KEYS, PARENT, LOGIN | LMTP, NO_BODY, .descriptor = true),
+	RULE(IPC_TICKET_KEYS, PARENT, LOGIN | LMTP, BODY(ipc_ticket_keys),
 		.ranges = { BELOW(ipc_ticket_keys, count, 4) }),
-	RULE(IPC_LISTENER, PARENT, LOGIN, BODY(ipc_listener), .descriptor = true,
+	RULE(IPC_LISTENER, PARENT, LOGIN | LMTP, BODY(ipc_listener), .descriptor = true,
 		.strings = { STRING(ipc_listener, address) }),
-	RULE(IPC_ACCEPT, PARENT, LOGIN, BODY(ipc_accept)),
+	RULE(IPC_ACCEPT, PARENT, LOGIN | LMTP, BODY(ipc_accept)),
 	RULE(IPC_CHANNEL, PARENT, CHILDREN, BODY(ipc_channel_for), .descriptor = true,
 		.ranges = { BELOW(ipc_channel_for, role, IPC_ROLE_COUNT) }),
 	RULE(IPC_LOG, PARENT, CHILDREN, BODY(ipc_log), .descriptor = true,
@@ -50,7 +51,7 @@ const struct ipc_rule ipc_rules[IPC_TYPE_COUNT] = {
 	RULE(IPC_ROW, CHILDREN, PARENT, BODY(ipc_row),
 		.strings = { STRING(ipc_row, name), STRING(ipc_row, peer) }),
 	RULE(IPC_REPORT_END, CHILDREN, PARENT, BODY(ipc_report_end)),
-	RULE(IPC_CHANNEL_LOST, LOGIN, PARENT, BODY(ipc_channel_for),
+	RULE(IPC_CHANNEL_LOST, LOGIN | LMTP, PARENT, BODY(ipc_channel_for),
 		.ranges = { BELOW(ipc_channel_for, role, IPC_ROLE_COUNT) }),
 
 	RULE(IPC_CHECK, LOGIN, AUTH, BODY(ipc_check),
@@ -79,6 +80,22 @@ const struct ipc_rule ipc_rules[IPC_TYPE_COUNT] = {
 		.strings = { STRING(ipc_handover, sasl) },
 		.ranges = { BOOL(ipc_handover, pumped), BOOL(ipc_handover, stls),
 			BOOL(ipc_handover, user) }),
+
+	RULE(IPC_WARRANT_KEY, AUTH, MAILDROP, BODY(ipc_warrant_key)),
+	RULE(IPC_RECIPIENT, LMTP, AUTH, BODY(ipc_recipient),
+		.strings = { STRING(ipc_recipient, user), STRING(ipc_recipient, otherwise) }),
+	RULE(IPC_RECIPIENT_FOUND, AUTH, LMTP, BODY(ipc_recipient_found),
+		.strings = { STRING(ipc_recipient_found, warrant.user),
+			STRING(ipc_recipient_found, warrant.place) }),
+	RULE(IPC_RECIPIENT_REFUSED, AUTH, LMTP, BODY(ipc_recipient_refused),
+		.ranges = { BELOW(ipc_recipient_refused, kind, ERROR_KIND_COUNT) }),
+	RULE(IPC_DELIVER, LMTP, MAILDROP, BODY(ipc_deliver), .descriptor = true,
+		.strings = { STRING(ipc_deliver, warrant.user), STRING(ipc_deliver, warrant.place),
+			STRING(ipc_deliver, sender), STRING(ipc_deliver, folder) },
+		.ranges = { BELOW(ipc_deliver, head_size, TRACE_SIZE + 1) }),
+	RULE(IPC_DELIVERED, MAILDROP, LMTP, BODY(ipc_delivered),
+		.strings = { STRING(ipc_delivered, text) },
+		.ranges = { BELOW(ipc_delivered, kind, ERROR_KIND_COUNT) }),
 
 	RULE(IPC_CTL_RELOAD, CTL, PARENT, NO_BODY),
 	RULE(IPC_CTL_REPORT, CTL, PARENT, BODY(ipc_ctl_report),

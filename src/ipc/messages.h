@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-enum ipc_role { IPC_PARENT, IPC_LOGIN, IPC_AUTH, IPC_MAILDROP, IPC_CTL, IPC_ROLE_COUNT };
+enum ipc_role { IPC_PARENT, IPC_LOGIN, IPC_AUTH, IPC_MAILDROP, IPC_LMTP, IPC_CTL, IPC_ROLE_COUNT };
 
 enum ipc_type {
 	/* parent to its children. A child starts with nothing but its control channel. */
@@ -38,7 +38,7 @@ enum ipc_type {
 	IPC_START,		/* auth: the maildrop process of this uid is wanted */
 	IPC_ROW,		/* one line of a report */
 	IPC_REPORT_END,		/* that was all; number: how many, or how many were kicked */
-	IPC_CHANNEL_LOST,	/* login: that channel has ended, or never came: a new pair */
+	IPC_CHANNEL_LOST,	/* login, lmtp: that channel has ended, or never came: a new pair */
 
 	/* One login goes once round: login -> auth -> maildrop, auth -> login -> maildrop. */
 	IPC_CHECK,		/* login to auth: does this password open this maildrop? */
@@ -51,6 +51,14 @@ enum ipc_type {
 	IPC_GRANTED,		/* auth to login: that maildrop process has been told */
 	IPC_EARLY,		/* login to maildrop: what the client said behind its password */
 	IPC_HANDOVER,		/* login to maildrop: + the client's socket, or one that is pumped */
+
+	/* One delivery: lmtp asks auth who that is, and hands the message to the maildrop process. */
+	IPC_WARRANT_KEY,	/* auth to maildrop: what warrants are sealed with, from now on */
+	IPC_RECIPIENT,		/* lmtp to auth: has this address a maildrop here? */
+	IPC_RECIPIENT_FOUND,	/* auth to lmtp: yes, and a warrant for it */
+	IPC_RECIPIENT_REFUSED,	/* auth to lmtp: no, and why */
+	IPC_DELIVER,		/* lmtp to maildrop: + the message, to be read from its start */
+	IPC_DELIVERED,		/* maildrop to lmtp: it is on the disk, or why it is not */
 
 	/* restantectl and parent, on the control socket */
 	IPC_CTL_RELOAD,		/* answered by CTL_RESULT */
@@ -97,12 +105,12 @@ struct ipc_accept {
 };
 
 /*
- * Between login and auth, auth and maildrop, and login and maildrop; made by the parent, of whom each
- * pair of processes has one.
+ * Between auth and each of login, lmtp and maildrop, and between maildrop and each of login and lmtp;
+ * made by the parent, of whom each pair of processes has one.
  */
 struct ipc_channel_for {
 	uint32_t role;		/* enum ipc_role: who is at the other end */
-	uint32_t slot;		/* which of them: a login's slot, or the number of a maildrop process */
+	uint32_t slot;		/* which of them: a login's or lmtp's slot, or a maildrop process's number */
 };
 
 struct ipc_log {
@@ -234,6 +242,61 @@ struct ipc_handover {
 	char sasl[TEXT_SIZE];
 };
 
+struct ipc_warrant_key {
+	uint8_t key[32];
+};
+
+/*
+ * auth's word that mail for that place may be written by that maildrop process. lmtp carries it there
+ * and cannot make one, nor change one; see ipc/warrant.h.
+ */
+struct ipc_warrant {
+	char user[USER_SIZE];		/* as auth knows it; for the log */
+	char place[PLACE_SIZE];
+	uint64_t octets_max, messages_max;	/* the user's quota; 0: no limit */
+	uint32_t maildrop;		/* the number of the process */
+	uint8_t seal[32];
+};
+
+struct ipc_recipient {
+	uint64_t delivery;		/* chosen by lmtp, never used again; in every answer */
+	uint64_t session;		/* of lmtp, for the log */
+	char user[USER_SIZE];		/* who is looked for: the address without its extension */
+	char otherwise[USER_SIZE];	/* and if there is none, this one; "": nobody */
+};
+
+struct ipc_recipient_found {
+	uint64_t delivery;
+	struct ipc_warrant warrant;
+};
+
+struct ipc_recipient_refused {
+	uint64_t delivery;
+	/* GONE: nobody is called so; DENIED: may get no mail; TEMPORARY; PERMANENT */
+	enum error_kind kind;
+};
+
+#define TRACE_SIZE 2048		/* Return-Path, Delivered-To and Received of one message */
+
+struct ipc_deliver {
+	uint64_t delivery, session;
+	struct ipc_warrant warrant;
+	char sender[USER_SIZE];		/* the reverse-path, without angle brackets; "": none */
+	char folder[TEXT_SIZE];		/* the detail of the address: that folder, if there is one */
+	uint32_t head_size;		/* at most TRACE_SIZE, checked by ipc_receive() */
+	uint8_t head[TRACE_SIZE];	/* lines to put before the message */
+};
+
+struct ipc_delivered {
+	uint64_t delivery;
+	/*
+	 * NONE: done. TEMPORARY, PERMANENT, FULL; DENIED: the warrant is not good (any more), ask auth for
+	 * another. Nothing is left behind then.
+	 */
+	enum error_kind kind;
+	char text[TEXT_SIZE];		/* for the log */
+};
+
 struct ipc_ctl_reload {
 	uint8_t none;
 };
@@ -283,6 +346,12 @@ union ipc_body {
 	struct ipc_granted granted;
 	struct ipc_early early;
 	struct ipc_handover handover;
+	struct ipc_warrant_key warrant_key;
+	struct ipc_recipient recipient;
+	struct ipc_recipient_found recipient_found;
+	struct ipc_recipient_refused recipient_refused;
+	struct ipc_deliver deliver;
+	struct ipc_delivered delivered;
 	struct ipc_ctl_report ctl_report;
 	struct ipc_ctl_kick ctl_kick;
 	struct ipc_ctl_row ctl_row;
@@ -305,7 +374,7 @@ struct ipc_rule {
 	uint32_t from, to;	/* sets of roles: 1u << IPC_PARENT | ... */
 	size_t size;		/* 0: the type is all there is */
 	bool descriptor;
-	struct ipc_string strings[4];
+	struct ipc_string strings[5];
 	struct ipc_range ranges[4];
 };
 
