@@ -35,6 +35,14 @@ tls_reason(void)
 	return reason != NULL ? reason : "unknown reason";
 }
 
+/* Looking costs much less than clearing, and there are hardly ever any. */
+static void
+forget_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 static int
 socket_read(BIO *bio, char *buffer, int size)
 {
@@ -215,7 +223,7 @@ tls_handshake(struct tls *tls)
 
 	if (tls->failed)
 		return TLS_FAILED;
-	ERR_clear_error();
+	forget_errors();
 	errno = 0;
 	result = SSL_do_handshake(tls->ssl);
 	if (result == 1) {
@@ -251,7 +259,7 @@ tls_read(struct tls *tls, void *buffer, size_t *size)
 
 	if (tls->failed)
 		return TLS_FAILED;
-	ERR_clear_error();
+	forget_errors();
 	errno = 0;
 	result = SSL_read_ex(tls->ssl, buffer, *size, &n);
 	if (result != 1)
@@ -273,7 +281,7 @@ seal(struct tls *tls, const void *data, size_t size)
 
 	if (tls->failed)
 		return TLS_FAILED;
-	ERR_clear_error();
+	forget_errors();
 	errno = 0;
 	result = SSL_write_ex(tls->ssl, data, size, &written);
 	if (result != 1) {
@@ -302,7 +310,7 @@ tls_write_last(struct tls *tls, const void *data, size_t size)
 		return status;
 	/* If the goodbye cannot be said the octets still go. */
 	(void)SSL_shutdown(tls->ssl);
-	ERR_clear_error();
+	forget_errors();
 	return settle(tls);
 }
 
@@ -331,12 +339,12 @@ tls_end(struct tls *tls)
 {
 	if (tls == NULL)
 		return;
-	ERR_clear_error();
+	forget_errors();
 	if (!tls->failed && SSL_is_init_finished(tls->ssl) &&
 	    (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) == 0 && SSL_shutdown(tls->ssl) >= 0)
 		(void)settle(tls);
 	tls->context->output_used = 0;
-	ERR_clear_error();
+	forget_errors();
 	SSL_free(tls->ssl);
 	free(tls->waiting);
 	tls_context_unref(tls->context);
