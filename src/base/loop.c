@@ -105,13 +105,20 @@ watch_pass(struct watch *from, struct watch *to)
 }
 
 void
+watch_leave(struct watch *watch)
+{
+	if (watch->loop != NULL)
+		replace(watch->loop, watch, NULL);
+	watch->loop = NULL;
+}
+
+void
 watch_end(struct watch *watch)
 {
 	if (watch->loop == NULL)
 		return;
 	epoll_ctl(watch->loop->epoll, EPOLL_CTL_DEL, watch->descriptor, NULL);
-	replace(watch->loop, watch, NULL);
-	watch->loop = NULL;
+	watch_leave(watch);
 }
 
 static void

@@ -63,3 +63,5 @@ void watch_pass(struct watch *from, struct watch *to);
  * others are left alone with the descriptor. Harmless on one that is in no loop.
  */
 void watch_end(struct watch *);
+/* The same, without a call of the kernel, for a descriptor of this process alone that is closed next. */
+void watch_leave(struct watch *);
