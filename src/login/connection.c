@@ -88,9 +88,13 @@ connection_end(struct connection *c, const char *reason)
 
 	if (c->state == CONNECTION_CLOSED)
 		return;
-	if (reason != NULL)
-		LOG(LOG_LEVEL_INFO, "disconnect", LOG_SESSION(c->session),
+	if (reason != NULL) {
+		char peer[PEER_SIZE];
+
+		peer_text(&c->peer, peer);
+		LOG(LOG_LEVEL_INFO, "disconnect", LOG_SESSION(c->session), LOG_TEXT("peer", peer),
 		    LOG_TEXT("reason", reason));
+	}
 	authentication_forget(c);
 	c->state = CONNECTION_CLOSED;
 	deadlines_remove(&login->young, &c->deadline);
@@ -445,12 +449,22 @@ watch_client(struct connection *c, struct login *login, int socket)
 	return loop_add(&login->loop, &c->watch, EPOLLIN, &error) == 0;
 }
 
+/* Whoever logs in or goes without has a line then; one more for each would cost as much as a command. */
+static void
+log_connect(const struct connection *c, const struct listener *listener)
+{
+	char peer[PEER_SIZE];
+
+	peer_text(&c->peer, peer);
+	LOG(LOG_LEVEL_DEBUG, "connect", LOG_SESSION(c->session), LOG_TEXT("peer", peer),
+	    LOG_TEXT("listener", listener->address));
+}
+
 void
 connection_start(struct login *login, int socket, const struct peer *peer,
     const struct listener *listener)
 {
 	struct connection *c = calloc(1, sizeof(*c));
-	char text[PEER_SIZE];
 
 	if (c == NULL || !watch_client(c, login, socket)) {
 		addresses_leave(&login->addresses, peer);
@@ -466,9 +480,7 @@ connection_start(struct login *login, int socket, const struct peer *peer,
 	c->domain = login->domain;
 	deadlines_add(&login->young, &c->deadline,
 	    login->loop.now + login->settings.login_timeout_seconds * 1000);
-	peer_text(peer, text);
-	LOG(LOG_LEVEL_INFO, "connect", LOG_SESSION(c->session), LOG_TEXT("peer", text),
-	    LOG_TEXT("listener", listener->address));
+	log_connect(c, listener);
 	connection_begin(c);
 	if (c->tls_mode != CONFIG_TLS_IMPLICIT)
 		greet(c);
