@@ -52,14 +52,12 @@ def test_login_killed(server, anna):
     clear, first, second = anna, *(add_user_with_mail(server, name) for name in ("bert", "carl"))
     server.start()
     with server.login(clear) as in_clear, server.login(first, "implicit") as protected:
-        # A session in the other process.
+        # A session in the other process, which takes it while this one does not run.
         doomed = login_process_of(server, protected)
-        others = []
-        while True:
-            other = server.connect("implicit")
-            if login_process_of(server, other) != doomed:
-                break
-            others.append(other)
+        os.kill(doomed, signal.SIGSTOP)
+        other = server.connect("implicit")
+        assert login_process_of(server, other) != doomed
+        os.kill(doomed, signal.SIGCONT)
         other.log_in(second.name, second.password)
         protected.ok("DELE 1")
         in_clear.ok("DELE 1")
@@ -80,6 +78,33 @@ def test_login_killed(server, anna):
             assert client.ok("STAT").startswith("1 ")
             client.ok("QUIT")
             assert client.ended()
+
+
+def test_one_login_process_while_it_keeps_up(server, anna):
+    server.start()
+    taken = set()
+    for mode in ("clear", "stls", "implicit") * 5:
+        with server.login(anna, mode) as client:
+            taken.add(login_process_of(server, client))
+            client.ok("QUIT")
+            assert client.ended()
+    assert len(taken) == 1
+
+
+def test_a_full_login_process_leaves_clients_to_the_others(server, anna):
+    server.options["connections_max"] = 2
+    server.start()
+    crowd = [server.connect("clear") for _ in range(4)]
+    assert len({login_process_of(server, client) for client in crowd}) == 2
+    with server.connect("clear", greeting=False) as late:
+        assert late.rest() == b"-ERR [SYS/TEMP] too many connections\r\n"
+    # Where there is room again it is used at once.
+    for client in crowd:
+        client.close()
+    server.wait_event("disconnect", count=4)
+    with server.login(anna) as client:
+        client.ok("QUIT")
+        assert client.ended()
 
 
 def test_auth_killed(server, anna):

@@ -102,6 +102,7 @@ struct ipc_listener {
 
 struct ipc_accept {
 	uint32_t generation;
+	uint32_t slot;		/* which of the processes that have these sockets; 0: the first */
 };
 
 /*

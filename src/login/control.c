@@ -99,7 +99,7 @@ on_accept(struct login *login, struct ipc_message *message)
 {
 	if (login->stopping)
 		return;
-	listeners_accept(login, message->body.accept.generation);
+	listeners_accept(login, message->body.accept.generation, message->body.accept.slot);
 	if (!login->ready) {
 		tell(login, IPC_READY, NULL);
 		authentication_await(login);

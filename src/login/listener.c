@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 
 #include "base/log.h"
 #include "login/connection.h"
+#include "login/duty.h"
 #include "login/login.h"
 
 #define PAUSE_MILLISECONDS 100
@@ -69,20 +71,49 @@ close_but(struct login *login, bool keep, uint32_t generation)
 	}
 }
 
-static void
-watch_all(struct login *login, uint32_t events)
+void
+listeners_listen(struct login *login, bool listen)
 {
+	bool pause = timer_is_set(&login->accept_pause);
+
 	for (struct listener *listener = login->listeners; listener != NULL;
 	     listener = listener->next)
-		watch_for(&listener->watch, events);
+		watch_for(&listener->watch, listen && !pause ? EPOLLIN : 0);
+}
+
+/* How many wait at one; only TCP can tell. */
+static size_t
+listener_waiting(const struct listener *listener)
+{
+	struct pollfd poll_descriptor = { .fd = listener->watch.descriptor, .events = POLLIN };
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+
+	if (poll(&poll_descriptor, 1, 0) <= 0)
+		return 0;
+	/* Of a listening socket this is the length of its queue. */
+	if (getsockopt(poll_descriptor.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
+	    info.tcpi_unacked == 0)
+		return 1;
+	return info.tcpi_unacked;
+}
+
+size_t
+listeners_waiting(const struct login *login)
+{
+	size_t count = 0;
+
+	for (const struct listener *listener = login->listeners; listener != NULL;
+	     listener = listener->next)
+		count += listener_waiting(listener);
+	return count;
 }
 
 void
-listeners_accept(struct login *login, uint32_t generation)
+listeners_accept(struct login *login, uint32_t generation, uint32_t slot)
 {
 	close_but(login, true, generation);
-	if (!timer_is_set(&login->accept_pause))
-		watch_all(login, EPOLLIN);
+	duty_begin(login, slot);
 }
 
 void
@@ -94,7 +125,7 @@ listeners_close(struct login *login)
 void
 listeners_pause_over(struct timer *timer)
 {
-	watch_all(timer->owner, EPOLLIN);
+	listeners_listen(timer->owner, true);
 }
 
 /* Out of descriptors or memory: those who wait in the kernel may wait a little longer. */
@@ -102,8 +133,8 @@ static void
 pause_all(struct login *login, int code)
 {
 	LOG(LOG_LEVEL_WARNING, "accept-paused", LOG_TEXT("reason", strerrordesc_np(code)));
-	watch_all(login, 0);
 	timer_set(&login->loop.timers, &login->accept_pause, login->loop.now + PAUSE_MILLISECONDS);
+	listeners_listen(login, false);
 }
 
 static void
@@ -141,6 +172,8 @@ accept_one(struct login *login, struct listener *listener)
 		return false;
 	}
 	peer_from(&peer, (struct sockaddr *)&address);
+	if (socket >= login->sockets_max)
+		duty_is_full(login);
 	if (socket >= login->sockets_max ||
 	    login->young.count >= login->settings.connections_max ||
 	    !addresses_enter(
@@ -149,6 +182,7 @@ accept_one(struct login *login, struct listener *listener)
 		return true;
 	}
 	listener->refusing = false;
+	duty_has_room(login);
 	connection_start(login, socket, &peer, listener);
 	return true;
 }
@@ -164,7 +198,8 @@ listener_ready(struct watch *watch, uint32_t events)
 	unsigned accepted = 0;
 
 	(void)events;
-	while (accepted < listener->batch && accept_one(listener->login, listener))
+	while (accepted < listener->batch && duty_calls(listener->login) &&
+	    accept_one(listener->login, listener))
 		accepted++;
 	if (accepted < listener->batch)
 		listener->batch = 1;

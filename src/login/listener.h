@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/loop.h"
@@ -23,8 +24,12 @@ struct listener {
 
 /* Takes the socket. It is not accepted on yet. */
 void listener_add(struct login *, int socket, const struct ipc_listener *);
-/* From now on accepts on the sockets of that generation; closes all others. */
-void listeners_accept(struct login *, uint32_t generation);
+/* From now on accepts on the sockets of that generation; closes all others. slot: see duty.h. */
+void listeners_accept(struct login *, uint32_t generation, uint32_t slot);
+/* Hears, or does not, when somebody knocks. */
+void listeners_listen(struct login *, bool listen);
+/* How many wait to be accepted. */
+size_t listeners_waiting(const struct login *);
 void listeners_close(struct login *);
 /* login->accept_pause */
 void listeners_pause_over(struct timer *);

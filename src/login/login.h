@@ -11,6 +11,7 @@
 #include "ipc/link.h"
 #include "login/crowd.h"
 #include "login/doors.h"
+#include "login/duty.h"
 #include "pop3/line.h"
 #include "tls/tls.h"
 
@@ -39,6 +40,7 @@ struct login {
 	struct door *doors[DOOR_BUCKETS];	/* to maildrop processes, by number */
 	struct listener *listeners;
 	int sockets_max;		/* a client whose descriptor is not below it is one too many */
+	struct duty duty;
 	struct timer accept_pause, stop_timer, auth_timer;
 
 	struct addresses addresses;

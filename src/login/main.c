@@ -91,6 +91,7 @@ login_init(struct login *login, struct error *error)
 	login->accept_pause = (struct timer){ .expired = listeners_pause_over, .owner = login };
 	login->stop_timer = (struct timer){ .expired = grace_over, .owner = login };
 	login->auth_timer = (struct timer){ .expired = authentication_lost, .owner = login };
+	duty_init(login);
 	login->sockets_max = sockets_max();
 	deadlines_init(&login->young, &login->loop, connection_expired);
 	deadlines_init(&login->pumps, &login->loop, pump_expired);

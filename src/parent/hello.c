@@ -49,9 +49,9 @@ send_listeners(struct parent *parent, struct child *child)
 		message.protocol = listening->protocol;
 		message.tls = listening->tls;
 		snprintf(message.address, sizeof(message.address), "%s", listening->text);
-		tell(child, IPC_LISTENER, &message, listening_socket(listening, child->slot));
+		tell(child, IPC_LISTENER, &message, listening->socket);
 	}
-	tell(child, IPC_ACCEPT, &(struct ipc_accept){ parent->generation }, -1);
+	tell(child, IPC_ACCEPT, &(struct ipc_accept){ parent->generation, child->slot }, -1);
 }
 
 void

@@ -22,7 +22,7 @@ socket_option(int descriptor, int level, int name)
 
 /* Accepted sockets inherit TCP_NODELAY and SO_KEEPALIVE from this one. */
 static int
-bind_one(const struct address *address, bool reuse_port)
+bind_one(const struct address *address)
 {
 	int family = address->socket.ss_family;
 	int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -31,12 +31,11 @@ bind_one(const struct address *address, bool reuse_port)
 	if (descriptor < 0)
 		return -1;
 	if (socket_option(descriptor, SOL_SOCKET, SO_REUSEADDR) == 0 &&
-	    (!reuse_port || socket_option(descriptor, SOL_SOCKET, SO_REUSEPORT) == 0) &&
 	    (family != AF_INET6 || socket_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY) == 0) &&
 	    socket_option(descriptor, SOL_SOCKET, SO_KEEPALIVE) == 0 &&
 	    socket_option(descriptor, IPPROTO_TCP, TCP_NODELAY) == 0 &&
 	    bind(descriptor, (const struct sockaddr *)&address->socket, address->size) == 0 &&
-	    (!reuse_port || listen(descriptor, BACKLOG) == 0))
+	    listen(descriptor, BACKLOG) == 0)
 		return descriptor;
 	saved = errno;
 	close(descriptor);
@@ -44,28 +43,12 @@ bind_one(const struct address *address, bool reuse_port)
 	return -1;
 }
 
-/*
- * With SO_REUSEPORT another server of the same uid would silently share the port: the first bind
- * is without, and only says whether the address is free.
- */
-static int
-probe(const struct address *address)
-{
-	int descriptor = bind_one(address, false);
-
-	if (descriptor < 0)
-		return -1;
-	close(descriptor);
-	return 0;
-}
-
 static bool
 contains(const struct listeners *listeners, int socket)
 {
 	for (size_t i = 0; i < listeners->count; i++)
-		for (size_t slot = 0; slot < LISTENER_SLOTS_MAX; slot++)
-			if (listeners->list[i].sockets[slot] == socket)
-				return true;
+		if (listeners->list[i].socket == socket)
+			return true;
 	return false;
 }
 
@@ -74,11 +57,8 @@ static void
 close_except(const struct listeners *listeners, const struct listeners *kept)
 {
 	for (size_t i = 0; i < listeners->count; i++)
-		for (size_t slot = 0; slot < LISTENER_SLOTS_MAX && !listeners->list[i].shared;
-		     slot++)
-			if (listeners->list[i].sockets[slot] >= 0 &&
-			    !contains(kept, listeners->list[i].sockets[slot]))
-				close(listeners->list[i].sockets[slot]);
+		if (!listeners->list[i].activated && !contains(kept, listeners->list[i].socket))
+			close(listeners->list[i].socket);
 }
 
 static const struct listening *
@@ -105,27 +85,17 @@ complain(const struct listening *listening, struct error *error)
 
 /* 1: there is no such address family here, and it need not be. */
 static int
-fill(struct listening *listening, const struct listening *before, size_t slot_count,
-    struct error *error)
+fill(struct listening *listening, const struct listening *before, struct error *error)
 {
-	if (before == NULL && probe(&listening->address) < 0) {
-		if (listening->address.any && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
-			LOG(LOG_LEVEL_WARNING, "listener-left-out",
-			    LOG_TEXT("address", listening->text),
-			    LOG_TEXT("reason", strerrordesc_np(errno)));
-			return 1;
-		}
+	listening->socket = before != NULL && !before->activated ? before->socket :
+	    bind_one(&listening->address);
+	if (listening->socket >= 0)
+		return 0;
+	if (!listening->address.any || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL))
 		return complain(listening, error);
-	}
-	for (size_t slot = 0; slot < slot_count; slot++) {
-		if (before != NULL && !before->shared)
-			listening->sockets[slot] = before->sockets[slot];
-		if (listening->sockets[slot] < 0)
-			listening->sockets[slot] = bind_one(&listening->address, true);
-		if (listening->sockets[slot] < 0)
-			return complain(listening, error);
-	}
-	return 0;
+	LOG(LOG_LEVEL_WARNING, "listener-left-out", LOG_TEXT("address", listening->text),
+	    LOG_TEXT("reason", strerrordesc_np(errno)));
+	return 1;
 }
 
 /* The index of the activated socket that serves the address, or -1. */
@@ -150,29 +120,25 @@ add(struct listeners *next, const struct listeners *now, const struct config_lis
 	if (ready >= 0 && find(next, &activated->list[ready].address) != NULL)
 		return 0;
 	memset(listening, 0, sizeof(*listening));
-	memset(listening->sockets, -1, sizeof(listening->sockets));
 	listening->address = ready >= 0 ? activated->list[ready].address : *address;
 	listening->protocol = listener->protocol;
 	listening->tls = listener->tls;
 	address_text(&listening->address, listening->text);
-	next->count++;
 	if (ready >= 0) {
-		listening->shared = true;
-		listening->sockets[0] = activated->list[ready].socket;
-		return 0;
+		listening->activated = true;
+		listening->socket = activated->list[ready].socket;
+	} else if ((left_out = fill(listening, find(now, address), error)) != 0) {
+		return left_out < 0 ? -1 : 0;
 	}
-	left_out = fill(listening, find(now, address), next->slot_count, error);
-	if (left_out > 0)
-		next->count--;
-	return left_out < 0 ? -1 : 0;
+	next->count++;
+	return 0;
 }
 
 int
 listeners_prepare(struct listeners *next, const struct listeners *now, const struct config *config,
-    const struct activated *activated, size_t slot_count, struct error *error)
+    const struct activated *activated, struct error *error)
 {
 	next->count = 0;
-	next->slot_count = slot_count;
 	for (uint32_t i = 0; i < config->listener_count; i++) {
 		struct address found[2];
 		size_t count = addresses_of(&config->listeners[i], found);
@@ -195,10 +161,4 @@ listeners_commit(struct listeners *now, const struct listeners *next)
 {
 	close_except(now, next);
 	*now = *next;
-}
-
-int
-listening_socket(const struct listening *listening, size_t slot)
-{
-	return listening->sockets[listening->shared ? 0 : slot];
 }

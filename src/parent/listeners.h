@@ -1,7 +1,6 @@
 /*
- * Listening sockets: one for each address and each restante-login, so that the kernel spreads
- * connections (SO_REUSEPORT); those that systemd hands over are shared by all restante-login.
- * The parent keeps every socket open: a process that dies loses no connection that waits.
+ * Listening sockets: one for each address, for all restante-login, who decide among themselves who accepts
+ * (login/duty.h). The parent keeps every socket open: a process that dies loses no connection that waits.
  */
 #pragma once
 
@@ -14,7 +13,6 @@
 #include "base/limits.h"
 #include "config/config.h"
 
-#define LISTENER_SLOTS_MAX     64
 #define LISTENER_ADDRESSES_MAX (2 * CONFIG_LISTENERS_MAX)
 #define ACTIVATED_MAX          64
 
@@ -28,12 +26,12 @@ struct listening {
 	struct address address;
 	char text[PEER_SIZE];
 	uint32_t protocol, tls;
-	bool shared;		/* sockets[0] is for everybody */
-	int sockets[LISTENER_SLOTS_MAX];
+	bool activated;		/* systemd's: never closed */
+	int socket;
 };
 
 struct listeners {
-	size_t slot_count, count;
+	size_t count;
 	struct listening list[LISTENER_ADDRESSES_MAX];
 };
 
@@ -62,8 +60,6 @@ int activated_take(struct activated *, struct error *);
  * sockets.
  */
 int listeners_prepare(struct listeners *next, const struct listeners *now, const struct config *,
-    const struct activated *, size_t slot_count, struct error *);
+    const struct activated *, struct error *);
 /* *now becomes *next; what is no longer used is closed. */
 void listeners_commit(struct listeners *now, const struct listeners *next);
-/* The socket for a restante-login. */
-int listening_socket(const struct listening *, size_t slot);

@@ -166,7 +166,7 @@ serve(void)
 	notify_open();
 	logging_open(&parent, &parent.config);
 	if (listeners_prepare(&listeners, &parent.listeners, &parent.config, &parent.activated,
-		login_count(&parent.config), &error) < 0)
+		&error) < 0)
 		return fail(&error, EX_UNAVAILABLE);
 	listeners_commit(&parent.listeners, &listeners);
 	if (control_open(&parent, &error) < 0)

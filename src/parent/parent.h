@@ -12,7 +12,7 @@
 #include "ipc/channel.h"
 #include "parent/listeners.h"
 
-#define LOGINS_MAX    LISTENER_SLOTS_MAX	/* restante-login processes */
+#define LOGINS_MAX    64	/* restante-login processes */
 #define MAILDROPS_MAX 8192			/* restante-maildrop processes, running or remembered */
 #define CTLS_MAX      8				/* restantectls served at the same time */
 #define NEVER         UINT64_MAX		/* a moment that does not come */

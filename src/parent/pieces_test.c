@@ -175,14 +175,13 @@ test_activated_socket_is_used(void **state)
 	activated.list[0].address = one_address("127.0.0.1", port);
 	snprintf(config.listeners[0].address, PEER_SIZE, "127.0.0.1");
 	config.listeners[0].port = port;
-	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, 3, &error), 0);
+	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, &error), 0);
 	assert_int_equal(next.count, 1);
-	assert_true(next.list[0].shared);
-	for (size_t slot = 0; slot < 3; slot++)
-		assert_int_equal(listening_socket(&next.list[0], slot), activated.list[0].socket);
+	assert_true(next.list[0].activated);
+	assert_int_equal(next.list[0].socket, activated.list[0].socket);
 	/* Without activation that port is taken, and that is said. */
 	activated.count = 0;
-	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, 3, &error), -1);
+	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, &error), -1);
 	assert_non_null(strstr(error.text, "in use"));
 	close(activated.list[0].socket);
 }
@@ -207,13 +206,12 @@ test_dual_stack_activation(void **state)
 	activated.list[0].dual = true;
 	snprintf(config.listeners[0].address, PEER_SIZE, "*");
 	config.listeners[0].port = port;
-	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, 2, &error), 0);
+	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, &error), 0);
 	assert_int_equal(next.count, 1);
-	assert_true(next.list[0].shared);
+	assert_true(next.list[0].activated);
 	close(activated.list[0].socket);
 }
 
-/* SO_REUSEPORT is for our own processes: another server is told that the port is taken. */
 static void
 test_ports_are_not_shared(void **state)
 {
@@ -227,10 +225,9 @@ test_ports_are_not_shared(void **state)
 	config.listener_count = 1;
 	snprintf(config.listeners[0].address, PEER_SIZE, "127.0.0.1");
 	close(listen_somewhere("127.0.0.1", false, &config.listeners[0].port));
-	assert_int_equal(listeners_prepare(&first, &none, &config, &activated, 2, &error), 0);
-	assert_int_equal(listeners_prepare(&second, &none, &config, &activated, 2, &error), -1);
-	close(first.list[0].sockets[0]);
-	close(first.list[0].sockets[1]);
+	assert_int_equal(listeners_prepare(&first, &none, &config, &activated, &error), 0);
+	assert_int_equal(listeners_prepare(&second, &none, &config, &activated, &error), -1);
+	close(first.list[0].socket);
 }
 
 /* What stays is kept open, what goes is closed, what fails changes nothing. */
@@ -255,23 +252,22 @@ test_listeners_change(void **state)
 	}
 	close(sockets[0]);
 	close(sockets[1]);
-	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, 2, &error), 0);
+	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, &error), 0);
 	listeners_commit(&now, &next);
 	assert_int_equal(now.count, 2);
-	assert_true(now.list[0].sockets[0] != now.list[0].sockets[1]);
-	kept = now.list[0].sockets[0];
-	dropped = now.list[1].sockets[1];
+	kept = now.list[0].socket;
+	dropped = now.list[1].socket;
 
 	config.listeners[1].port = taken_port;
-	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, 2, &error), -1);
+	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, &error), -1);
 	assert_int_equal(dup2(kept, kept), kept);
 	assert_int_equal(dup2(dropped, dropped), dropped);
 
 	config.listener_count = 1;
 	config.listeners[0].tls = CONFIG_TLS_STLS;
-	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, 1, &error), 0);
+	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, &error), 0);
 	listeners_commit(&now, &next);
-	assert_int_equal(now.list[0].sockets[0], kept);
+	assert_int_equal(now.list[0].socket, kept);
 	assert_int_equal(now.list[0].tls, CONFIG_TLS_STLS);
 	assert_int_equal(dup2(kept, kept), kept);
 	assert_int_equal(dup2(dropped, dropped), -1);

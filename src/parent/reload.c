@@ -103,8 +103,7 @@ tell_everybody(struct parent *parent)
 		if (child->pid == 0)
 			continue;
 		send_settings(parent, child);
-		if (child->role == IPC_LOGIN && child->wanted &&
-		    child->slot < parent->listeners.slot_count)
+		if (child->role == IPC_LOGIN && child->wanted)
 			send_listeners(parent, child);
 	}
 }
@@ -170,7 +169,7 @@ reload_decided(struct parent *parent, bool good)
 		return;
 	}
 	if (listeners_prepare(&next, &parent->listeners, &trial->config, &parent->activated,
-		login_count(&trial->config), &error) < 0) {
+		&error) < 0) {
 		refuse(parent, error.text);
 		return;
 	}
