@@ -170,10 +170,10 @@ channel_flush(struct ipc_channel *channel, struct error *error)
 	return 0;
 }
 
-/* Looks at octets only: a bool that is neither 0 nor 1 must not be read as a bool. */
-static bool
-body_is_sound(const struct ipc_rule *rule, const void *body)
+bool
+ipc_body_is_sound(enum ipc_type type, const void *body)
 {
+	const struct ipc_rule *rule = &ipc_rules[type];
 	const unsigned char *octets = body;
 
 	for (const struct ipc_string *s = rule->strings;
@@ -219,7 +219,7 @@ channel_receive(struct ipc_channel *channel, struct ipc_message *message, struct
 	if (!whole || (rule->from & 1u << channel->peer) == 0 ||
 	    (rule->to & 1u << channel->self) == 0 ||
 	    (size_t)size != sizeof(number) + rule->size ||
-	    rule->descriptor != (descriptor != -1) || !body_is_sound(rule, &message->body)) {
+	    rule->descriptor != (descriptor != -1) || !ipc_body_is_sound((enum ipc_type)number, &message->body)) {
 		if (descriptor >= 0)
 			close(descriptor);
 		secret_wipe(&message->body, sizeof(message->body));

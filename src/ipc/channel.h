@@ -55,5 +55,10 @@ bool channel_wants_write(const struct ipc_channel *);
 int channel_flush(struct ipc_channel *, struct error *);
 /* Did a descriptor belong to it that found no room here? Then it is worth nothing. */
 bool ipc_message_is_maimed(const struct ipc_message *);
+/*
+ * Is what is in a body of that type in its bounds? Looks at octets only: a bool that is neither 0 nor 1 must
+ * not be read as a bool. For messages that come in another way than through a channel.
+ */
+bool ipc_body_is_sound(enum ipc_type, const void *body);
 /* Wipes a message that may have carried a secret. */
 void ipc_message_wipe(struct ipc_message *);

@@ -363,20 +363,72 @@ serve_channel(struct fake_ring *ring, struct ipc_channel *channel,
 	}
 }
 
+bool
+maildrop_says(const struct fake_maildrop *maildrop, enum pair_type type, const void *data, size_t size)
+{
+	if (pair_send(maildrop->stream, type, maildrop->handover.session, data, size) == 0)
+		return true;
+	assert_int_equal(errno, EAGAIN);
+	return false;
+}
+
+ssize_t
+maildrop_hears(const struct fake_maildrop *maildrop, void *data, size_t size)
+{
+	struct pair_head head;
+	ssize_t n = pair_receive(maildrop->stream, &head, data, size);
+
+	if (n >= 0) {
+		assert_int_equal(head.type, PAIR_OCTETS);
+		assert_int_equal(head.session, maildrop->handover.session);
+	}
+	return n;
+}
+
+void
+maildrop_await(struct fake_ring *ring, const struct fake_maildrop *maildrop)
+{
+	struct pollfd polled = { .fd = maildrop->stream, .events = POLLIN };
+
+	while (poll(&polled, 1, 0) == 0)
+		ring_serve(ring, 10);
+}
+
+void
+maildrop_closes(struct fake_maildrop *maildrop)
+{
+	close(maildrop->stream);
+	maildrop->stream = -1;
+	maildrop->parked = false;
+}
+
+static void
+maildrop_part(const struct fake_ring *ring, struct fake_maildrop *maildrop)
+{
+	if (!ring->parting) {
+		maildrop_closes(maildrop);
+		return;
+	}
+	assert_true(maildrop_says(maildrop, PAIR_LAST, NULL, 0));
+	maildrop->parked = true;
+}
+
 /* Whoever was handed over in clear text is answered on its own socket, and let go. */
 static void
-maildrop_open(struct fake_maildrop *maildrop, int socket_)
+maildrop_open(const struct fake_ring *ring, struct fake_maildrop *maildrop)
 {
 	char welcome[EARLY_SIZE + 64];
-	bool ends;
 
 	maildrop->clear = !maildrop->handover.pumped;
 	snprintf(welcome, sizeof(welcome), "+OK open [%s]\r\n", maildrop->early);
-	assert_true(write(socket_, welcome, strlen(welcome)) > 0);
-	ends = maildrop->clear || strstr(maildrop->early, "QUIT\r\n") != NULL;
-	if (ends)
-		close(socket_);
-	maildrop->stream = ends ? -1 : socket_;
+	if (maildrop->clear) {
+		assert_true(write(maildrop->stream, welcome, strlen(welcome)) > 0);
+		maildrop_closes(maildrop);
+		return;
+	}
+	assert_true(maildrop_says(maildrop, PAIR_OCTETS, welcome, strlen(welcome)));
+	if (strstr(maildrop->early, "QUIT\r\n") != NULL)
+		maildrop_part(ring, maildrop);
 }
 
 static void
@@ -392,30 +444,62 @@ on_door(struct fake_ring *ring, struct ipc_message *message)
 	while (maildrop->stream >= 0)
 		assert_true(++maildrop < ring->maildrops + FAKE_MAILDROPS_MAX);
 	memset(maildrop, 0, sizeof(*maildrop));
+	maildrop->stream = message->descriptor;
 	maildrop->handover = message->body.handover;
 	if (ring->early.session == maildrop->handover.session) {
 		maildrop->early_size = ring->early.size;
 		memcpy(maildrop->early, ring->early.data, maildrop->early_size);
 	}
-	maildrop_open(maildrop, message->descriptor);
+	maildrop_open(ring, maildrop);
+}
+
+/* The next session on the same pair; or what login still says of the last one. */
+static void
+maildrop_again(const struct fake_ring *ring, struct fake_maildrop *maildrop)
+{
+	struct {
+		struct ipc_handover handover;
+		char early[EARLY_SIZE];
+	} body;
+	struct pair_head head;
+	ssize_t n = pair_receive(maildrop->stream, &head, &body, sizeof(body));
+
+	if (n < 0) {
+		assert_int_equal(errno, EPIPE);
+		maildrop_closes(maildrop);
+		return;
+	}
+	if (head.type == PAIR_OCTETS)
+		return;
+	assert_int_equal(head.type, PAIR_HANDOVER);
+	assert_true((size_t)n >= sizeof(body.handover));
+	assert_int_equal(head.session, body.handover.session);
+	*maildrop = (struct fake_maildrop){ .stream = maildrop->stream, .handover = body.handover,
+		.early_size = (size_t)n - sizeof(body.handover) };
+	memcpy(maildrop->early, body.early, maildrop->early_size);
+	maildrop_open(ring, maildrop);
 }
 
 /* Says again what it hears, until it hears "QUIT". */
 static void
-maildrop_serve(struct fake_maildrop *maildrop)
+maildrop_serve(const struct fake_ring *ring, struct fake_maildrop *maildrop)
 {
-	char text[4096];
+	char text[PAIR_COMMANDS_MAX + 1];
 	ssize_t n;
 
-	n = read(maildrop->stream, text, sizeof(text) - 1);
-	if (n > 0) {
-		assert_int_equal(write(maildrop->stream, text, (size_t)n), n);
-		text[n] = '\0';
+	if (maildrop->parked) {
+		maildrop_again(ring, maildrop);
+		return;
 	}
-	if (n == 0 || (n > 0 && strstr(text, "QUIT\r\n") != NULL)) {
-		close(maildrop->stream);
-		maildrop->stream = -1;
-	}
+	n = maildrop_hears(maildrop, text, sizeof(text) - 1);
+	if (n < 0 && errno != EAGAIN)
+		maildrop_closes(maildrop);
+	if (n <= 0)
+		return;
+	assert_true(maildrop_says(maildrop, PAIR_OCTETS, text, (size_t)n));
+	text[n] = '\0';
+	if (strstr(text, "QUIT\r\n") != NULL)
+		maildrop_part(ring, maildrop);
 }
 
 bool
@@ -441,7 +525,7 @@ ring_serve_with(struct fake_ring *ring, int milliseconds, int also, short events
 		serve_channel(ring, &ring->door, on_door);
 	for (int i = 0; i < FAKE_MAILDROPS_MAX; i++)
 		if (polls[4 + i].revents != 0)
-			maildrop_serve(&ring->maildrops[i]);
+			maildrop_serve(ring, &ring->maildrops[i]);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "ipc/channel.h"
+#include "ipc/pair.h"
 #include "tls/fake_client.h"
 
 #define FAKE_MAILDROPS_MAX 8
@@ -27,7 +28,8 @@ enum fake_port { PORT_PLAIN, PORT_STLS, PORT_TLS, PORT_COUNT };
 
 /* One session of the fake maildrop. */
 struct fake_maildrop {
-	int stream;		/* to login, which pumps; -1: free */
+	int stream;		/* the pair to login, which pumps; -1: there is none */
+	bool parked;		/* the pair waits for another session */
 	bool clear;		/* the last one here was in clear text */
 	struct ipc_handover handover;
 	char early[EARLY_SIZE + 1];
@@ -45,6 +47,7 @@ struct fake_ring {
 	struct config config;
 	struct fake_maildrop maildrops[FAKE_MAILDROPS_MAX];
 	bool idle_maildrops;	/* do not read or answer by themselves */
+	bool parting;		/* maildrops end with PAIR_LAST and keep the pair; else they close it */
 	bool keep_tickets;	/* clients come back with the ticket of the one before */
 	void *ticket;
 	int tls_version_max;	/* of clients; 0: as it comes */
@@ -96,6 +99,13 @@ void ring_give_up(struct fake_ring *, const char *what);
 void ring_send_settings(struct fake_ring *, const struct config *);
 void ring_send_keys(struct fake_ring *, const struct fake_certificate *const pairs[], size_t count);
 void ring_send_listeners(struct fake_ring *, uint32_t generation);
+/* What a maildrop says of its session; false: the pair is full. */
+bool maildrop_says(const struct fake_maildrop *, enum pair_type, const void *data, size_t size);
+/* What login says of it; -1 and errno as pair_receive(). */
+ssize_t maildrop_hears(const struct fake_maildrop *, void *data, size_t size);
+/* Until login has said something to it. */
+void maildrop_await(struct fake_ring *, const struct fake_maildrop *);
+void maildrop_closes(struct fake_maildrop *);
 /* Returns when the program has heard all that it was sent before. */
 void ring_sync(struct fake_ring *);
 /* A new channel between login and the fake auth, which forgets what it was asked. */

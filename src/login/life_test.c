@@ -90,10 +90,8 @@ test_leaving(void **state)
 	ring.idle_maildrops = true;
 	user_says(user, "STAT\r\n", 6);
 	/* A command that it has not read makes its end a reset. */
-	while (recv(ring.maildrops[0].stream, early, 6, MSG_PEEK) != 6)
-		ring_serve(&ring, 10);
-	close(ring.maildrops[0].stream);
-	ring.maildrops[0].stream = -1;
+	maildrop_await(&ring, &ring.maildrops[0]);
+	maildrop_closes(&ring.maildrops[0]);
 	user_expects_end(user);
 	user_leaves(user);
 	ring.idle_maildrops = false;
@@ -165,7 +163,7 @@ test_pump(void **state)
 	struct fake_ring ring;
 	struct config config;
 	size_t sent = 0, used = 0;
-	int stream;
+	struct fake_maildrop *maildrop = &ring.maildrops[0];
 
 	(void)state;
 	for (size_t i = 0; i < SIZE; i++)
@@ -174,14 +172,13 @@ test_pump(void **state)
 	ring_start(&ring, &config, &fake_certificates);
 	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
-	stream = ring.maildrops[0].stream;
 
 	/* From the maildrop, as fast as it goes; then the maildrop ends it. */
 	while (sent < SIZE) {
-		ssize_t n = write(stream, data + sent, SIZE - sent);
+		size_t part = SIZE - sent < PAIR_OCTETS_MAX ? SIZE - sent : PAIR_OCTETS_MAX;
 
-		if (n > 0) {
-			sent += (size_t)n;
+		if (maildrop_says(maildrop, PAIR_OCTETS, data + sent, part)) {
+			sent += part;
 			continue;
 		}
 		used += user_hears(user, heard + used, 5000);
@@ -191,18 +188,19 @@ test_pump(void **state)
 	used += user_hears(user, heard + used, SIZE - used);
 	assert_int_equal(used, SIZE);
 	assert_memory_equal(heard, data, SIZE);
-	assert_int_equal(fcntl(stream, F_SETFL, 0), 0);
 	for (used = 0; used < 1 << 20;) {
-		ssize_t n = read(stream, heard + used, (1 << 20) - used);
+		ssize_t n;
 
+		maildrop_await(&ring, maildrop);
+		n = maildrop_hears(maildrop, heard + used, (1 << 20) - used);
 		assert_true(n > 0);
 		used += (size_t)n;
 	}
 	assert_memory_equal(heard, data, 1 << 20);
 	/* The last words of the maildrop arrive. */
-	assert_int_equal(write(stream, data, 100000), 100000);
-	close(stream);
-	ring.maildrops[0].stream = -1;
+	for (sent = 0; sent < 100000; sent += 25000)
+		assert_true(maildrop_says(maildrop, PAIR_OCTETS, data + sent, 25000));
+	maildrop_closes(maildrop);
 	assert_int_equal(user_hears(user, heard, 100000), 100000);
 	user_expects_end(user);
 	user_leaves(user);
@@ -351,13 +349,104 @@ test_grace_is_limited(void **state)
 	ring_wait(&ring);
 }
 
+/*
+ * One pair serves one session after another, each client hears its own alone, and what the one said behind
+ * its end is nothing to the next.
+ */
+static void
+test_a_pair_is_used_again(void **state)
+{
+	struct fake_user *anna, *bert, *third;
+	struct fake_ring ring;
+	struct config config;
+	uint64_t first;
+	int stream;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, &fake_certificates);
+	ring.parting = true;
+	anna = user_logs_in(&ring, PORT_TLS);
+	stream = ring.maildrops[0].stream;
+	first = ring.maildrops[0].handover.session;
+	user_says(anna, "QUIT\r\n", 6);
+	user_expects(anna, "QUIT\r\n");
+	user_expects_end(anna);
+	user_leaves(anna);
+	bert = user_logs_in(&ring, PORT_TLS);
+	assert_int_equal(ring.maildrops[0].stream, stream);
+	assert_true(ring.maildrops[0].handover.session != first);
+	/* While it is in use another session gets another. */
+	third = user_logs_in(&ring, PORT_TLS);
+	assert_true(ring.maildrops[1].stream >= 0);
+	user_says(bert, "one\r\n", 5);
+	user_says(third, "two\r\n", 5);
+	user_expects(bert, "one\r\n");
+	user_expects(third, "two\r\n");
+	/* The client goes without QUIT: the maildrop sees the end, and nobody uses that pair again. */
+	user_leaves(bert);
+	while (ring.maildrops[0].stream >= 0)
+		assert_true(ring_serve(&ring, 10000));
+	user_leaves(third);
+	ring_stop(&ring);
+}
+
+/* A maildrop that speaks of another session than the pair's is not passed on, whoever is at fault. */
+static void
+test_a_pair_that_is_confused(void **state)
+{
+	struct fake_user *user;
+	struct fake_ring ring;
+	struct config config;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, &fake_certificates);
+	user = user_logs_in(&ring, PORT_TLS);
+	ring.maildrops[0].handover.session++;
+	assert_true(maildrop_says(&ring.maildrops[0], PAIR_OCTETS, "secret\r\n", 8));
+	user_expects_end(user);
+	user_leaves(user);
+	ring_stop(&ring);
+}
+
+/* A maildrop process that ends takes its idle pairs with it; what is said on a free pair is not heard. */
+static void
+test_an_idle_pair_that_ends(void **state)
+{
+	struct fake_user *user;
+	struct fake_ring ring;
+	struct config config;
+
+	(void)state;
+	ring_config(&config);
+	ring_start(&ring, &config, &fake_certificates);
+	ring.parting = true;
+	for (int closed = 0; closed <= 1; closed++) {
+		user = user_logs_in(&ring, PORT_TLS);
+		user_says(user, "QUIT\r\n", 6);
+		user_expects(user, "QUIT\r\n");
+		user_expects_end(user);
+		user_leaves(user);
+		if (!closed)
+			assert_true(maildrop_says(&ring.maildrops[0], PAIR_OCTETS, "secret\r\n", 8));
+		maildrop_closes(&ring.maildrops[0]);
+	}
+	user = user_logs_in(&ring, PORT_TLS);
+	user_says(user, "NOOP\r\n", 6);
+	user_expects(user, "NOOP\r\n");
+	user_leaves(user);
+	ring_stop(&ring);
+}
+
 /* A client that takes nothing is given up after a while: its maildrop sees the end. */
 static void
 test_slow_client(void **state)
 {
-	static char data[65536];
+	static char data[PAIR_OCTETS_MAX];
 	struct fake_user *user;
 	struct fake_ring ring;
+	const struct fake_maildrop *maildrop = &ring.maildrops[0];
 	struct config config;
 	ssize_t n;
 
@@ -369,10 +458,10 @@ test_slow_client(void **state)
 	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
 	do {
-		while (write(ring.maildrops[0].stream, data, sizeof(data)) > 0)
+		while (pair_send(maildrop->stream, PAIR_OCTETS, maildrop->handover.session, data, sizeof(data)) == 0)
 			;
 		ring_serve(&ring, 10);
-		n = recv(ring.maildrops[0].stream, data, 1, 0);
+		n = maildrop_hears(maildrop, data, sizeof(data));
 	} while (n < 0 && errno == EAGAIN);
 	user_leaves(user);
 	ring_stop(&ring);
@@ -408,6 +497,9 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_leaving),
 		cmocka_unit_test(test_much_at_once),
 		cmocka_unit_test(test_pump),
+		cmocka_unit_test(test_a_pair_is_used_again),
+		cmocka_unit_test(test_a_pair_that_is_confused),
+		cmocka_unit_test(test_an_idle_pair_that_ends),
 		cmocka_unit_test(test_slow_client),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_parents_wishes),

@@ -26,6 +26,7 @@
 
 struct connection;
 struct listener;
+struct pair;
 
 struct login {
 	struct loop loop;
@@ -38,6 +39,8 @@ struct login {
 
 	struct link parent, auth;	/* closed: gone, or not yet there */
 	struct door *doors[DOOR_BUCKETS];	/* to maildrop processes, by number */
+	struct pair *idle_pairs;	/* the last used first */
+	unsigned idle_pair_count;
 	struct listener *listeners;
 	int sockets_max;		/* a client whose descriptor is not below it is one too many */
 	struct duty duty;

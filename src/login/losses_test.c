@@ -3,6 +3,7 @@
  * descriptor, the end of what a client was sent.
  */
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -167,12 +169,11 @@ test_a_new_maildrop_process_is_known_in_time(void **state)
 static void
 await_parting(struct fake_ring *ring, struct fake_user *user, char *heard, size_t size, size_t *used)
 {
-	struct pollfd polled = { .fd = ring->maildrops[0].stream };
+	int untaken;
 
-	while (poll(&polled, 1, 10) == 0)
+	while (ioctl(ring->maildrops[0].stream, SIOCOUTQ, &untaken) == 0 && untaken > 0)
 		*used += user_hears(user, heard + *used, size - *used < 1000 ? size - *used : 1000);
-	close(ring->maildrops[0].stream);
-	ring->maildrops[0].stream = -1;
+	ring->maildrops[0].parked = true;
 }
 
 /* Whatever a client says behind its QUIT, what was sent to it before arrives. */
@@ -198,14 +199,15 @@ test_the_end_of_a_reply(void **state)
 	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
 	while (sent < SIZE) {
-		ssize_t n = write(ring.maildrops[0].stream, data + sent, SIZE - sent);
+		size_t part = SIZE - sent < PAIR_OCTETS_MAX ? SIZE - sent : PAIR_OCTETS_MAX;
 
-		if (n > 0)
-			sent += (size_t)n;
+		if (maildrop_says(&ring.maildrops[0], PAIR_OCTETS, data + sent, part))
+			sent += part;
 		else
 			used += user_hears(user, heard + used, 1000);
 	}
-	shutdown(ring.maildrops[0].stream, SHUT_WR);
+	while (!maildrop_says(&ring.maildrops[0], PAIR_LAST, NULL, 0))
+		used += user_hears(user, heard + used, 1000);
 	await_parting(&ring, user, heard, SIZE, &used);
 	user_says(user, "NOOP\r\n", 6);
 	used += user_hears(user, heard + used, SIZE - used);
@@ -219,11 +221,9 @@ test_the_end_of_a_reply(void **state)
 	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
 	user_says(user, "STAT\r\n", 6);
-	while (recv(ring.maildrops[0].stream, heard, 6, MSG_PEEK) != 6)
-		ring_serve(&ring, 10);
-	assert_int_equal(write(ring.maildrops[0].stream, "-ERR in use\r\n", 13), 13);
-	close(ring.maildrops[0].stream);
-	ring.maildrops[0].stream = -1;
+	maildrop_await(&ring, &ring.maildrops[0]);
+	assert_true(maildrop_says(&ring.maildrops[0], PAIR_OCTETS, "-ERR in use\r\n", 13));
+	maildrop_closes(&ring.maildrops[0]);
 	user_expects(user, "-ERR in use\r\n");
 	user_expects_end(user);
 	polled.fd = user_socket(user);
@@ -243,7 +243,7 @@ test_the_end_of_a_reply(void **state)
 static void
 test_lingering_ends(void **state)
 {
-	static char data[65536];
+	static char data[PAIR_OCTETS_MAX];
 	struct fake_user *user;
 	struct fake_ring ring;
 	struct config config;
@@ -257,9 +257,9 @@ test_lingering_ends(void **state)
 	ring.narrow = true;
 	user = user_logs_in(&ring, PORT_TLS);
 	ring.idle_maildrops = true;
-	assert_true(write(ring.maildrops[0].stream, data, sizeof(data)) > 0);
-	close(ring.maildrops[0].stream);
-	ring.maildrops[0].stream = -1;
+	assert_true(maildrop_says(&ring.maildrops[0], PAIR_OCTETS, data, sizeof(data)));
+	assert_true(maildrop_says(&ring.maildrops[0], PAIR_OCTETS, data, sizeof(data)));
+	maildrop_closes(&ring.maildrops[0]);
 	assert_int_equal(channel_send(&ring.parent, IPC_STOP, &stop, -1, &error), 0);
 	ring_wait(&ring);
 	user_leaves(user);

@@ -31,6 +31,7 @@
 #include "login/greeting.h"
 #include "login/listener.h"
 #include "login/login.h"
+#include "login/pairs.h"
 #include "login/pump.h"
 #include "sandbox/sandbox.h"
 
@@ -105,6 +106,7 @@ static void
 login_free(struct login *login)
 {
 	pumps_end(login);
+	pairs_close(login);
 	doors_close(login);
 	link_close(&login->auth);
 	link_close(&login->parent);

@@ -18,42 +18,36 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "ipc/pair.h"
 #include "login/connection.h"
 #include "login/login.h"
+#include "login/pairs.h"
 #include "pop3/reply.h"
 
-/*
- * What is taken from the maildrop at once: much while the client keeps up, because a system call
- * costs more than the copying; little when it is slow, because that is what must be kept for it.
- */
-#define CHUNK_MIN 16384
-#define CHUNK_MAX TLS_WRITE_MAX
-#define COMMANDS_SIZE 16384
 #define LINGER_OCTETS 4096	/* so much may be unsent at a close; it is gone in a moment */
 
 struct pump {
 	struct grave grave;
 	struct login *login;
-	struct watch client, pair;
+	struct watch client;
+	struct pair *pair;		/* to the maildrop; NULL: it has ended */
 	struct deadline deadline;	/* in login->pumps or login->slow */
 	struct stream stream;
 	uint64_t session;
 	char *stuck;			/* for the maildrop, which does not read */
 	size_t stuck_size;
-	size_t chunk;
-	int socket;			/* to the maildrop; -1: closed */
 	bool client_ended, pair_ended, slow, ended;
 	bool unheard;			/* the maildrop went without reading all that the client said */
 	bool lingering;
 };
 
+/* free_again: the maildrop is done with it too. */
 static void
-close_pair(struct pump *pump)
+let_go(struct pump *pump, bool free_again)
 {
-	watch_end(&pump->pair);
-	if (pump->socket >= 0)
-		close(pump->socket);
-	pump->socket = -1;
+	if (pump->pair != NULL)
+		(free_again ? pair_park : pair_close)(pump->pair);
+	pump->pair = NULL;
 	free(pump->stuck);
 	pump->stuck = NULL;
 	pump->stuck_size = 0;
@@ -69,8 +63,8 @@ pump_end(struct pump *pump, const char *reason)
 	LOG(LOG_LEVEL_DEBUG, "pump-end", LOG_SESSION(pump->session), LOG_TEXT("reason", reason));
 	pump->ended = true;
 	deadlines_remove(pump->slow ? &login->slow : &login->pumps, &pump->deadline);
-	watch_end(&pump->client);
-	close_pair(pump);
+	watch_leave(&pump->client);
+	let_go(pump, false);
 	stream_close(&pump->stream);
 	loop_bury(&login->loop, &pump->grave);
 	login_stop_if_idle(login);
@@ -142,7 +136,7 @@ part(struct pump *pump)
 		return;
 	}
 	pump->lingering = true;
-	close_pair(pump);
+	let_go(pump, false);
 	set_time(pump, true);
 	watch_for(&pump->client, EPOLLIN);
 }
@@ -179,34 +173,29 @@ update(struct pump *pump, bool moved)
 	if (pump->stream.stuck)
 		client |= EPOLLOUT;
 	if (!pump->stream.stuck)
-		pair |= EPOLLIN | EPOLLRDHUP;
+		pair |= EPOLLIN;
 	if (pump->stuck_size > 0)
 		pair |= EPOLLOUT;
 	watch_for(&pump->client, client);
-	watch_for(&pump->pair, pair);
+	watch_for(&pump->pair->watch, pair);
 }
 
 /* Sends to the maildrop; keeps what it does not take. If it has gone, reading will tell. */
 static void
 to_pair(struct pump *pump, const char *data, size_t size)
 {
-	ssize_t n = send(pump->socket, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+	if (pair_send(pump->pair->watch.descriptor, PAIR_OCTETS, pump->session, data, size) == 0)
+		return;
+	if (errno != EAGAIN) {
 		pump->unheard = true;
 		return;
 	}
-	if (n < 0)
-		n = 0;
-	size -= (size_t)n;
-	if (size == 0)
-		return;
 	pump->stuck = malloc(size);
 	if (pump->stuck == NULL) {
 		pump_end(pump, "no memory");
 		return;
 	}
-	memcpy(pump->stuck, data + n, size);
+	memcpy(pump->stuck, data, size);
 	pump->stuck_size = size;
 }
 
@@ -228,7 +217,7 @@ from_client(struct pump *pump)
 	struct login *login = pump->login;
 
 	do {
-		size_t size = COMMANDS_SIZE;
+		size_t size = PAIR_COMMANDS_MAX;
 
 		switch (stream_read(&pump->stream, login->relay, &size)) {
 		case STREAM_DONE:
@@ -239,7 +228,7 @@ from_client(struct pump *pump)
 		case STREAM_END:
 			/* What it said before it went still counts, and so may an answer. */
 			pump->client_ended = true;
-			shutdown(pump->socket, SHUT_WR);
+			shutdown(pump->pair->watch.descriptor, SHUT_WR);
 			return;
 		case STREAM_FAILED:
 			pump_end(pump, stream_failure(&pump->stream));
@@ -248,48 +237,47 @@ from_client(struct pump *pump)
 	} while (!pump->ended && pump->stuck_size == 0 && stream_pending(&pump->stream));
 }
 
-/* Is there nothing but the end behind what was read? */
+/* What the maildrop has said; false: it is not of this session, which must not be. */
 static bool
-is_at_end(struct pump *pump)
+is_ours(const struct pump *pump, const struct pair_head *head)
 {
-	char octet;
-	ssize_t n = recv(pump->socket, &octet, 1, MSG_DONTWAIT | MSG_PEEK);
-
-	/* The reset is told once only. */
-	pump->unheard = pump->unheard || (n < 0 && errno == ECONNRESET);
-	return n == 0 || (n < 0 && errno == ECONNRESET);
+	return head->session == pump->session && head->type != PAIR_HANDOVER;
 }
 
-/* hung_up: the maildrop has closed its end, be it behind more than is read here. */
+/* The pair is closed, or what came of it is nothing that it may say. */
 static void
-from_pair(struct pump *pump, bool hung_up)
+pair_failed(struct pump *pump, int code)
+{
+	pump->pair_ended = code != EAGAIN && code != ECONNRESET;
+	pump->unheard = pump->unheard || code == ECONNRESET;
+}
+
+static void
+from_pair(struct pump *pump)
 {
 	struct login *login = pump->login;
-	ssize_t n = recv(pump->socket, login->relay, pump->chunk, MSG_DONTWAIT);
+	struct pair_head head;
+	ssize_t n = pair_receive(pump->pair->watch.descriptor, &head, login->relay, sizeof(login->relay));
 	bool last;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	/* A maildrop that ended with commands unread shows as a reset. */
-	if (n <= 0) {
-		pump->pair_ended = true;
-		pump->unheard = pump->unheard || n < 0;
+	if (n < 0) {
+		pair_failed(pump, errno);
 		return;
 	}
-	last = hung_up && is_at_end(pump);
-	switch ((last ? stream_write_last : stream_write)(&pump->stream, login->relay, (size_t)n)) {
-	case STREAM_DONE:
-		pump->pair_ended = last;
-		if (pump->chunk < CHUNK_MAX)
-			pump->chunk *= 2;
-		break;
-	case STREAM_AGAIN:
-		if (pump->chunk > CHUNK_MIN)
-			pump->chunk /= 2;
-		break;
-	default:
+	if (!is_ours(pump, &head)) {
+		LOG(LOG_LEVEL_ERROR, "pair-confused", LOG_SESSION(pump->session), LOG_NUMBER("type", head.type));
+		pump_end(pump, "the maildrop speaks of another session");
+		return;
+	}
+	last = head.type == PAIR_LAST;
+	if (last) {
+		pump->unheard = pump->unheard || pump->stuck_size > 0;
+		let_go(pump, !pump->client_ended);
+	}
+	pump->pair_ended = last;
+	if (n > 0 && (last ? stream_write_last : stream_write)(&pump->stream, login->relay, (size_t)n) ==
+	    STREAM_FAILED)
 		pump_end(pump, stream_failure(&pump->stream));
-	}
 }
 
 static void
@@ -309,7 +297,7 @@ client_ready(struct watch *watch, uint32_t events)
 }
 
 static void
-pair_ready(struct watch *watch, uint32_t events)
+maildrop_ready(struct watch *watch, uint32_t events)
 {
 	struct pump *pump = watch->owner;
 
@@ -318,40 +306,34 @@ pair_ready(struct watch *watch, uint32_t events)
 		if (!pump->ended && pump->stuck_size == 0 && stream_pending(&pump->stream))
 			from_client(pump);
 	}
-	if ((events & (EPOLLIN | EPOLLRDHUP)) != 0 && !pump->ended && !pump->stream.stuck)
-		from_pair(pump, (events & EPOLLRDHUP) != 0);
+	if ((events & EPOLLIN) != 0 && !pump->ended && !pump->stream.stuck)
+		from_pair(pump);
 	update(pump, false);
 }
 
-/* Takes over the stream of the connection, and the socket to the maildrop also when it fails. */
+/* Takes over the stream of the connection, and the pair also when it fails. */
 static int
-pump_start(struct connection *c, int socket)
+pump_start(struct connection *c, struct pair *pair)
 {
 	struct login *login = c->login;
 	struct pump *pump = calloc(1, sizeof(*pump));
-	struct error error;
 
 	if (pump == NULL) {
-		close(socket);
+		pair_close(pair);
 		return -1;
 	}
 	pump->login = login;
 	pump->session = c->session;
-	pump->socket = socket;
+	pump->pair = pair;
+	pair->watch.ready = maildrop_ready;
+	pair->watch.owner = pump;
 	pump->stream = c->stream;
-	pump->chunk = CHUNK_MAX;
 	tls_secrets_over(pump->stream.tls);
 	pump->client = (struct watch){ .ready = client_ready, .owner = pump };
 	watch_pass(&c->watch, &pump->client);
 	c->stream = (struct stream){ .socket = -1 };
 	deadlines_add(&login->pumps, &pump->deadline, DEADLINE_NEVER);
 	connection_end(c, NULL);
-	pump->pair =
-	    (struct watch){ .descriptor = pump->socket, .ready = pair_ready, .owner = pump };
-	if (loop_add(&login->loop, &pump->pair, EPOLLIN | EPOLLRDHUP, &error) < 0) {
-		pump_end(pump, "no room to poll it");
-		return 0;
-	}
 	if (stream_pending(&pump->stream))
 		from_client(pump);
 	update(pump, false);
@@ -374,41 +356,79 @@ apologize(struct connection *c, const struct error *error)
 	connection_resume(c);
 }
 
+static void
+describe(struct connection *c, struct ipc_handover *handover)
+{
+	struct capabilities capabilities;
+
+	memset(handover, 0, sizeof(*handover));
+	connection_capabilities(c, &capabilities, handover->sasl, sizeof(handover->sasl));
+	handover->session = c->session;
+	handover->pumped = connection_is_protected(c);
+	handover->stls = capabilities.stls;
+	handover->user = capabilities.user;
+}
+
 /* Sends the socket to the maildrop, with all that it has to know. */
 static int
 send_client(struct connection *c, int socket, struct error *error)
 {
-	struct capabilities capabilities;
 	struct ipc_handover handover;
 
-	memset(&handover, 0, sizeof(handover));
-	connection_capabilities(c, &capabilities, handover.sasl, sizeof(handover.sasl));
-	handover.session = c->session;
-	handover.pumped = connection_is_protected(c);
-	handover.stls = capabilities.stls;
-	handover.user = capabilities.user;
+	describe(c, &handover);
 	return door_send(c->login, c->maildrop, &handover, socket, c->held, c->held_size, error);
+}
+
+/* On a pair that served a session before. NULL: there is none that can be used. */
+static struct pair *
+hand_over_again(struct connection *c)
+{
+	struct login *login = c->login;
+	struct ipc_handover handover;
+	struct pair *pair;
+
+	describe(c, &handover);
+	memcpy(login->relay, &handover, sizeof(handover));
+	if (c->held_size > EARLY_SIZE)
+		return NULL;
+	if (c->held_size > 0)
+		memcpy(login->relay + sizeof(handover), c->held, c->held_size);
+	while ((pair = pairs_take(login, c->maildrop)) != NULL) {
+		if (pair_send(pair->watch.descriptor, PAIR_HANDOVER, c->session, login->relay,
+			sizeof(handover) + c->held_size) == 0)
+			return pair;
+		pair_close(pair);
+	}
+	return NULL;
+}
+
+static struct pair *
+hand_over_anew(struct connection *c, struct error *error)
+{
+	int other;
+	struct pair *pair = pair_new(c->login, c->maildrop, &other, error);
+
+	if (pair == NULL)
+		return NULL;
+	if (send_client(c, other, error) < 0) {
+		pair_close(pair);
+		pair = NULL;
+	}
+	close(other);
+	return pair;
 }
 
 static void
 hand_over_pumped(struct connection *c)
 {
+	struct pair *pair = hand_over_again(c);
 	struct error error;
-	int ends[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
-		error_errno(&error, ERROR_TEMPORARY, "cannot make a pair of sockets");
+	if (pair == NULL)
+		pair = hand_over_anew(c, &error);
+	if (pair == NULL)
 		apologize(c, &error);
-		return;
-	}
-	if (send_client(c, ends[0], &error) < 0) {
-		close(ends[0]);
-		close(ends[1]);
-		apologize(c, &error);
-		return;
-	}
-	close(ends[0]);
-	if (pump_start(c, ends[1]) < 0)
+	else if (pump_start(c, pair) < 0)
 		connection_end(c, "no memory");
 }
 

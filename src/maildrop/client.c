@@ -13,8 +13,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/pair.h"
 #include "maildrop/client_list.h"
 #include "maildrop/doors.h"
+#include "maildrop/pairs.h"
 
 #define LINGER_OCTETS 4096		/* so much may be unsent at a close; it is gone in a moment */
 #define TAKEOVER_MILLISECONDS 3000	/* how long an ended session may take to let the lock go */
@@ -50,7 +52,12 @@ static void
 client_hang_up(struct client *client)
 {
 	clients_remove(client->clients, client);
-	close(client->source.descriptor);
+	if (client->parted) {
+		pair_park(client->pair, client->source.added);
+	} else {
+		close(client->source.descriptor);
+		free(client->pair);
+	}
 	client_free(client);
 }
 
@@ -87,25 +94,10 @@ client_takes_long(const struct client *client)
 	        ioctl(client->source.descriptor, TIOCOUTQ, &unsent) == 0 && unsent > LINGER_OCTETS);
 }
 
-/*
- * Login sends its goodbye together with the last reply when it sees the end with it. Where something
- * was said that nobody reads it has to see that instead: close() tells it then.
- */
-static bool
-client_has_heard_all(const struct client *client)
-{
-	int unread = 0;
-
-	return !client->direct && client->session.end == SESSION_QUIT &&
-	    ioctl(client->source.descriptor, FIONREAD, &unread) == 0 && unread == 0;
-}
-
 /* The session is over; what was written may still be on its way. */
 static void
 client_end(struct client *client)
 {
-	if (client_has_heard_all(client))
-		(void)shutdown(client->source.descriptor, SHUT_WR);
 	session_abort(&client->session, client_interrupted(client)
 	        ? (enum session_end)atomic_load(&client->interruption)
 	        : SESSION_DISCONNECTED);
@@ -154,6 +146,20 @@ client_keep(struct client *client, const char *input, size_t size)
 	return 0;
 }
 
+/*
+ * The pair is free for another session when this one has ended as it should. Where something was said that
+ * nobody reads login has to know: close() tells it then.
+ */
+static bool
+client_may_part(struct client *client)
+{
+	int unread = 0;
+
+	return client->pair != NULL && client->session.end == SESSION_QUIT && !client->unheard &&
+	    ioctl(client->source.descriptor, FIONREAD, &unread) == 0 && unread == 0 &&
+	    clients_part(client->clients, client);
+}
+
 /* Runs what is complete in scratch->input[0 .. size), answers in one piece, keeps the rest. */
 static int
 client_serve(struct client *client, struct scratch *scratch, size_t size)
@@ -162,6 +168,10 @@ client_serve(struct client *client, struct scratch *scratch, size_t size)
 	size_t done = session_input(s, scratch->input, size);
 
 	client->unheard = done < size && s->state == SESSION_OVER;
+	if (s->state == SESSION_OVER && client_may_part(client)) {
+		client_flush_last(client);
+		return -1;
+	}
 	if (!client_flush(client) || s->state == SESSION_OVER)
 		return -1;
 	return client_keep(client, scratch->input + done, size - done);
@@ -224,11 +234,11 @@ client_open_store(struct client *client, struct store **store, struct error *err
 	return 0;
 }
 
-/* One that could block would hold a thread for as long as login likes. */
+/* One that could block would hold a thread for as long as login likes; on a pair no call waits. */
 static bool
 client_may_run(const struct client *client)
 {
-	int flags = fcntl(client->source.descriptor, F_GETFL);
+	int flags = client->pair != NULL ? O_NONBLOCK : fcntl(client->source.descriptor, F_GETFL);
 
 	if (flags >= 0 && (flags & O_NONBLOCK) != 0)
 		return true;
@@ -271,6 +281,8 @@ static void
 arrival_take(struct client *client)
 {
 	client->arrival->socket = -1;
+	client->pair = client->arrival->pair;
+	client->arrival->pair = NULL;
 	arrival_free(client->arrival);
 	client->arrival = NULL;
 }
@@ -290,6 +302,21 @@ client_begin(struct client *client, struct scratch *scratch)
 		client_open(client, &handover, scratch, early_size);
 }
 
+/* As read(). What a client before this one said on its pair, behind its end, is dropped. */
+static ssize_t
+client_receive(const struct client *client, char *buffer, size_t room)
+{
+	struct pair_head head;
+	ssize_t n;
+
+	if (client->pair == NULL)
+		return read(client->source.descriptor, buffer, room);
+	do
+		n = pair_receive(client->source.descriptor, &head, buffer, room);
+	while (n >= 0 && head.type == PAIR_OCTETS && head.session != client->session.id);
+	return n >= 0 && head.type != PAIR_OCTETS ? 0 : n;
+}
+
 static void
 client_talk(struct client *client, struct scratch *scratch)
 {
@@ -297,7 +324,7 @@ client_talk(struct client *client, struct scratch *scratch)
 
 	if (client->line_size > 0)
 		memcpy(scratch->input, client->line, client->line_size);
-	n = read(client->source.descriptor, scratch->input + client->line_size,
+	n = client_receive(client, scratch->input + client->line_size,
 	    sizeof(scratch->input) - client->line_size);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		client_park(client, client->rules->idle_milliseconds);

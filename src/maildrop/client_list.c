@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "maildrop/doors.h"
+#include "maildrop/pairs.h"
 
 #define HANDOVER_MILLISECONDS 30000	/* login has the client at hand: it is quick, or dead */
 
@@ -34,6 +35,8 @@ client_interrupt(struct client *client, enum session_end end, int how)
 {
 	int none = SESSION_LIVES;
 
+	if (client->parting)
+		return;
 	atomic_compare_exchange_strong(&client->interruption, &none, (int)end);
 	shutdown(client->source.descriptor, how);
 }
@@ -45,6 +48,7 @@ client_enter(struct clients *clients, struct client *client, struct arrival *arr
 	client->arrival = arrival;
 	client->direct = !arrival->handover.pumped;
 	client->source.descriptor = arrival->socket;
+	client->source.added = arrival->pair != NULL && arrival->pair->source.added;
 	client->next = clients->first;
 	if (client->next != NULL)
 		client->next->previous = client;
@@ -179,6 +183,17 @@ clients_wait(struct clients *clients, struct client *client, uint64_t millisecon
 	client->waiting = true;
 	client->deadline_milliseconds = clock_milliseconds() + milliseconds;
 	pthread_mutex_unlock(&clients->lock);
+}
+
+bool
+clients_part(struct clients *clients, struct client *client)
+{
+	bool parting;
+
+	pthread_mutex_lock(&clients->lock);
+	parting = client->parting = !client_interrupted(client);
+	pthread_mutex_unlock(&clients->lock);
+	return parting;
 }
 
 void

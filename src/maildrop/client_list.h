@@ -14,9 +14,12 @@ struct client {
 	struct writer writer;
 	uint32_t slot;			/* of the login process that may hand it over */
 	struct arrival *arrival;	/* handed over, but not begun yet */
+	struct pair *pair;		/* the descriptor is login's, who pumps; NULL: it is not */
 	bool direct;			/* the descriptor is the client's own socket */
 	bool corked;			/* only full packets leave it */
 	bool unheard;			/* something was said behind QUIT */
+	bool parting;			/* guarded by the list: the pair outlives the session */
+	bool parted;			/* PAIR_LAST was said */
 	bool lingering;			/* the session is over, its last words are on their way */
 	atomic_int interruption;	/* enum session_end, from another thread */
 	bool waiting;			/* guarded by the list: parked, nothing runs */
@@ -71,6 +74,8 @@ enum takeover clients_take_over(struct clients *, const struct client *, uint64_
 void clients_opened(struct clients *, struct client *, uint64_t place_hash);
 /* Parks it: from now on it may be interrupted by the clock. */
 void clients_wait(struct clients *, struct client *, uint64_t milliseconds);
+/* From now on nobody interrupts it any more. False: somebody has. */
+bool clients_part(struct clients *, struct client *);
 /* Its thread runs again. */
 void clients_run(struct clients *, struct client *);
 
@@ -82,6 +87,8 @@ int client_poll(struct client *, short events, uint64_t milliseconds);
 void client_lend(struct client *, struct scratch *);
 /* All that was said leaves now. False: it cannot. */
 bool client_flush(struct client *);
+/* The same, for the last time: the pair is free for another session then. */
+void client_flush_last(struct client *);
 /* For struct session. */
 void client_pause(void *context, uint64_t milliseconds);
 int client_send_file(void *context, int file, uint64_t size);

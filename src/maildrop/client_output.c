@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ipc/pair.h"
 #include "maildrop/client_list.h"
 
 #define WAIT_SLICE_MILLISECONDS 1000	/* how soon an interruption is noticed while writing */
@@ -84,6 +85,22 @@ client_sent(struct client *client, ssize_t n)
 	return true;
 }
 
+/* As write(). */
+static ssize_t
+client_send(struct client *client, const char *data, size_t size)
+{
+	size_t part = size < PAIR_OCTETS_MAX ? size : PAIR_OCTETS_MAX;
+	bool last = client->parting && !client->writer.more && part == size;
+
+	if (client->pair == NULL)
+		return write(client->source.descriptor, data, size);
+	if (pair_send(client->source.descriptor, last ? PAIR_LAST : PAIR_OCTETS, client->session.id, data,
+		part) != 0)
+		return -1;
+	client->parted = last;
+	return (ssize_t)part;
+}
+
 static int
 client_write(void *context, const char *data, size_t size)
 {
@@ -92,7 +109,7 @@ client_write(void *context, const char *data, size_t size)
 	if (client->writer.more)
 		client_cork(client, true);
 	while (size > 0) {
-		ssize_t n = write(client->source.descriptor, data, size);
+		ssize_t n = client_send(client, data, size);
 
 		if (!client_sent(client, n))
 			return -1;
@@ -162,6 +179,13 @@ client_flush(struct client *client)
 
 	client_cork(client, false);
 	return done;
+}
+
+void
+client_flush_last(struct client *client)
+{
+	if (client_flush(client) && !client->parted)
+		client->parted = pair_send(client->source.descriptor, PAIR_LAST, client->session.id, NULL, 0) == 0;
 }
 
 /* Between a bad command and its answer. An interruption ends the wait by hanging up. */

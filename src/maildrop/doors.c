@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "ipc/channel.h"
 #include "maildrop/client.h"
+#include "maildrop/pairs.h"
 
 struct door {
 	struct source source;	/* first: the two share their address */
@@ -26,6 +27,7 @@ arrival_free(struct arrival *arrival)
 {
 	if (arrival->socket >= 0)
 		close(arrival->socket);
+	free(arrival->pair);
 	free(arrival);
 }
 
@@ -38,26 +40,43 @@ door_close(struct door *door, const struct error *error)
 	free(door);
 }
 
-/* Takes the socket of the message. NULL: no memory, and the client is gone. */
-static struct arrival *
-arrival_new(struct door *door, struct ipc_message *message)
+struct arrival *
+arrival_new(uint32_t slot, const struct ipc_handover *handover, int socket, const char *early,
+    size_t early_size)
 {
-	const struct ipc_handover *handover = &message->body.handover;
-	size_t early_size = door->early_session == handover->session ? door->early_size : 0;
 	struct arrival *arrival = malloc(sizeof(*arrival) + early_size);
 
 	if (arrival == NULL) {
 		LOG(LOG_LEVEL_ERROR, "session-not-begun", LOG_SESSION(handover->session),
 		    LOG_TEXT("reason", "no memory"));
-		close(message->descriptor);
+		close(socket);
 		return NULL;
 	}
-	*arrival = (struct arrival){ .slot = door->slot, .handover = *handover,
-		.socket = message->descriptor, .at_milliseconds = clock_milliseconds(),
-		.early_size = early_size };
-	memcpy(arrival->early, door->early, early_size);
-	door->early_size = 0;
+	*arrival = (struct arrival){ .slot = slot, .handover = *handover, .socket = socket,
+		.at_milliseconds = clock_milliseconds(), .early_size = early_size };
+	memcpy(arrival->early, early, early_size);
 	return arrival;
+}
+
+/* Takes the socket of the message. NULL: no memory, and the client is gone. */
+static struct arrival *
+door_admit(struct door *door, struct ipc_message *message)
+{
+	const struct ipc_handover *handover = &message->body.handover;
+	size_t early_size = door->early_session == handover->session ? door->early_size : 0;
+	struct arrival *arrival = arrival_new(door->slot, handover, message->descriptor,
+	    (const char *)door->early, early_size);
+
+	door->early_size = 0;
+	if (arrival == NULL || !handover->pumped)
+		return arrival;
+	arrival->pair = pair_new(door->doors, message->descriptor, door->slot);
+	if (arrival->pair != NULL)
+		return arrival;
+	LOG(LOG_LEVEL_ERROR, "session-not-begun", LOG_SESSION(handover->session),
+	    LOG_TEXT("reason", "no memory"));
+	arrival_free(arrival);
+	return NULL;
 }
 
 /* 1: *arrival is a client (NULL: it is lost). 0: nobody for now. -1: login has gone. */
@@ -80,10 +99,20 @@ door_receive(struct door *door, struct arrival **arrival, struct error *error)
 			    LOG_TEXT("reason", "too many open descriptors"));
 			continue;
 		}
-		*arrival = arrival_new(door, &message);
+		*arrival = door_admit(door, &message);
 		return 1;
 	}
 	return result;
+}
+
+void
+doors_let_in(const struct doors *doors, struct arrival *arrival, struct scratch *scratch)
+{
+	if (client_arrive(doors->clients, arrival, false, scratch))
+		return;
+	doors->hear_auth(false);
+	if (!client_arrive(doors->clients, arrival, true, scratch))
+		doors->hear_auth(true);
 }
 
 /* The door is armed again before the client runs: others may come in meanwhile. */
@@ -101,11 +130,8 @@ door_ready(struct source *source, struct scratch *scratch)
 		return;
 	}
 	pool_arm(doors->pool, source);
-	if (arrival == NULL || client_arrive(doors->clients, arrival, false, scratch))
-		return;
-	doors->hear_auth(false);
-	if (!client_arrive(doors->clients, arrival, true, scratch))
-		doors->hear_auth(true);
+	if (arrival != NULL)
+		doors_let_in(doors, arrival, scratch);
 }
 
 int

@@ -216,23 +216,102 @@ login_hands_over(uint64_t session, int client, bool pumped, const char *early)
 	close(client);
 }
 
+/* What came of a pair and was not heard yet; of the one that is listened to. */
+static struct {
+	uint64_t session;
+	size_t start, end;
+	bool last;
+	char text[PAIR_OCTETS_MAX];
+} box;
+
+static void
+box_empty(void)
+{
+	box.session = box.start = box.end = 0;
+	box.last = false;
+}
+
+bool
+login_hands_over_again(int pair, uint64_t session, const char *early)
+{
+	struct {
+		struct ipc_handover handover;
+		char early[EARLY_SIZE];
+	} body;
+	size_t early_size = strlen(early);
+
+	box_empty();
+	memset(&body, 0, sizeof(body));
+	body.handover.session = session;
+	body.handover.pumped = true;
+	memcpy(body.early, early, early_size);
+	return pair_send(pair, PAIR_HANDOVER, session, &body, sizeof(body.handover) + early_size) == 0;
+}
+
 struct talker
 log_in(const char *user, bool clear, uint64_t session, const char *early)
 {
+	struct error error;
 	int ends[2];
 
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	if (clear)
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	else
+		assert_int_equal(pair_make(ends, &error), 0);
+	box_empty();
 	assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(fcntl(ends[0], F_SETFL, 0), 0);
 	auth_opens(user, session);
 	login_hands_over(session, ends[1], !clear, early);
 	patience(ends[0]);
-	return (struct talker){ .socket = ends[0] };
+	return (struct talker){ .socket = ends[0], .session = clear ? 0 : session };
 }
 
 void
 say(const struct talker *talker, const char *text)
 {
-	assert_int_equal(send(talker->socket, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	if (talker->session != 0)
+		assert_int_equal(pair_send(talker->socket, PAIR_OCTETS, talker->session, text, strlen(text)), 0);
+	else
+		assert_int_equal(send(talker->socket, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+static bool
+box_fill(const struct talker *talker)
+{
+	struct pollfd polled = { .fd = talker->socket, .events = POLLIN };
+	struct pair_head head;
+	ssize_t n;
+
+	if (box.session != talker->session) {
+		box_empty();
+		box.session = talker->session;
+	}
+	if (box.last || poll(&polled, 1, PATIENCE_SECONDS * 1000) != 1)
+		return false;
+	n = pair_receive(talker->socket, &head, box.text, sizeof(box.text));
+	if (n < 0)
+		return false;
+	assert_int_equal(head.session, talker->session);
+	box.last = head.type == PAIR_LAST;
+	box.start = 0;
+	box.end = (size_t)n;
+	return true;
+}
+
+ssize_t
+talker_read(const struct talker *talker, char *text, size_t size)
+{
+	if (talker->session == 0)
+		return read(talker->socket, text, size);
+	while (box.session != talker->session || box.start == box.end)
+		if (!box_fill(talker))
+			return 0;
+	if (size > box.end - box.start)
+		size = box.end - box.start;
+	memcpy(text, box.text + box.start, size);
+	box.start += size;
+	return (ssize_t)size;
 }
 
 void
@@ -242,7 +321,7 @@ hear(const struct talker *talker, const char *expected)
 	size_t size = strlen(expected), used = 0;
 
 	while (used < size) {
-		ssize_t n = read(talker->socket, text + used, size - used);
+		ssize_t n = talker_read(talker, text + used, size - used);
 
 		if (n <= 0)
 			fail_msg("expected %s, heard %.*s", expected, (int)used, text);
@@ -257,7 +336,7 @@ hear_the_end(const struct talker *talker)
 {
 	char octet;
 
-	assert_true(read(talker->socket, &octet, 1) <= 0);
+	assert_true(talker_read(talker, &octet, 1) <= 0);
 }
 
 void

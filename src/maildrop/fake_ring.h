@@ -14,6 +14,7 @@
 
 #include "config/config.h"
 #include "ipc/channel.h"
+#include "ipc/pair.h"
 
 /* The process, and the other ends of its channels. */
 struct service {
@@ -25,6 +26,7 @@ struct service {
 /* One client as the test holds it. */
 struct talker {
 	int socket;		/* the client's, or login's end of one that is pumped */
+	uint64_t session;	/* of one that is pumped; 0: the client's own */
 };
 
 extern const char *program;
@@ -56,6 +58,8 @@ void login_connect(void);
 void auth_opens(const char *user, uint64_t session);
 /* What login does: hands a socket over, with what came behind the password. Closes its copy. */
 void login_hands_over(uint64_t session, int client, bool pumped, const char *early);
+/* The same on a pair that another session had; true: it was taken. */
+bool login_hands_over_again(int pair, uint64_t session, const char *early);
 /* Both. clear: on a socket of the client's own. */
 struct talker log_in(const char *user, bool clear, uint64_t session, const char *early);
 
@@ -69,6 +73,8 @@ void patience(int socket);
 
 /* As the client. */
 void say(const struct talker *talker, const char *text);
+/* As read(), whatever it is that the talker has; 0 behind PAIR_LAST. */
+ssize_t talker_read(const struct talker *, char *text, size_t size);
 /* Reads exactly what is expected. */
 void hear(const struct talker *talker, const char *expected);
 void hear_the_end(const struct talker *talker);

@@ -8,6 +8,7 @@
 #include <linux/tcp.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ hear_large(const struct talker *talker, bool slowly)
 	assert_non_null(text);
 	for (int reads = 0; heard < size; reads++) {
 		size_t part = slowly && size - heard > 1000 ? 1000 : size - heard;
-		ssize_t n = read(talker->socket, text + heard, part);
+		ssize_t n = talker_read(talker, text + heard, part);
 
 		assert_true(n > 0);
 		heard += (size_t)n;
@@ -94,7 +95,7 @@ test_a_file_that_is_cut_has_no_final_dot(void **state)
 	hear(&anna, "+OK 3 messages (14000006 octets)\r\n+OK message 1 deleted\r\n"
 	    "+OK 14000000 octets\r\n" LINE);
 	assert_int_equal(truncate(path, 70), 0);
-	while ((n = read(anna.socket, text, sizeof(text))) > 0) {
+	while ((n = talker_read(&anna, text, sizeof(text))) > 0) {
 		heard += (size_t)n;
 		assert_memory_not_equal(text + n - 3, ".\r\n", 3);
 	}
@@ -128,8 +129,12 @@ static void
 hear_record(const struct talker *talker, const char *expected)
 {
 	char text[2000];
-	ssize_t n = recv(talker->socket, text, sizeof(text) - 1, 0);
+	struct pollfd polled = { .fd = talker->socket, .events = POLLIN };
+	struct pair_head head;
+	ssize_t n;
 
+	assert_int_equal(poll(&polled, 1, 60000), 1);
+	n = pair_receive(talker->socket, &head, text, sizeof(text) - 1);
 	assert_true(n >= 0);
 	text[n] = '\0';
 	assert_string_equal(text, expected);
@@ -139,16 +144,15 @@ static void
 test_what_is_ready_together_leaves_together(void **state)
 {
 	struct talker anna;
+	struct error error;
 	int pair[2];
 
 	(void)state;
 	file_put("anna", "3.wire", LINE, 10);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(fcntl(pair[1], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(pair_make(pair, &error), 0);
 	auth_opens("anna", 1);
 	login_hands_over(1, pair[1], true, "STAT\r\nLIST 1\r\n");
-	anna = (struct talker){ .socket = pair[0] };
-	patience(pair[0]);
+	anna = (struct talker){ .socket = pair[0], .session = 1 };
 	hear_record(&anna, "+OK 3 messages (706 octets)\r\n+OK 3 706\r\n+OK 1 3\r\n");
 	say(&anna, "RETR 2\r\n");
 	hear_record(&anna, "+OK 3 octets\r\nb\r\n.\r\n");
