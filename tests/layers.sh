@@ -43,8 +43,9 @@ may_include sandbox  base
 may_include pop3     base mail
 may_include store    base mail
 may_include smtp     base
+may_include front    base ipc tls
 may_include parent   base ipc config sandbox
-may_include login    base ipc config sandbox pop3 sasl tls
+may_include login    base ipc config sandbox front pop3 sasl tls
 may_include auth     base ipc config sandbox sasl users
 may_include maildrop base ipc config sandbox mail pop3 store
 may_include lmtp     base smtp

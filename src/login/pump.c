@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "login/connection.h"
+#include "login/doors.h"
 #include "login/login.h"
 #include "pop3/reply.h"
 

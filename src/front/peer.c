@@ -1,6 +1,6 @@
 /* See peer.h. */
 
-#include "login/peer.h"
+#include "front/peer.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
