@@ -97,7 +97,7 @@ struct ipc_listener {
 	uint32_t generation;
 	uint32_t protocol;	/* enum config_protocol */
 	uint32_t tls;		/* enum config_tls_mode */
-	char address[PEER_SIZE];
+	char address[LISTENER_SIZE];
 };
 
 struct ipc_accept {
