@@ -73,12 +73,16 @@ contains(const struct listeners *listeners, int socket)
 static void
 close_except(const struct listeners *listeners, const struct listeners *kept)
 {
-	for (size_t i = 0; i < listeners->count; i++)
-		for (size_t slot = 0; slot < LISTENER_SLOTS_MAX && !listeners->list[i].shared;
-		     slot++)
-			if (listeners->list[i].sockets[slot] >= 0 &&
-			    !contains(kept, listeners->list[i].sockets[slot]))
-				close(listeners->list[i].sockets[slot]);
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listening *listening = &listeners->list[i];
+
+		for (size_t slot = 0; slot < LISTENER_SLOTS_MAX && !listening->shared; slot++)
+			if (listening->sockets[slot] >= 0 && !contains(kept, listening->sockets[slot])) {
+				close(listening->sockets[slot]);
+				if (address_is_path(&listening->address))
+					socket_remove(&listening->address);
+			}
+	}
 }
 
 static const struct listening *
@@ -101,6 +105,17 @@ complain(const struct listening *listening, struct error *error)
 		hint = " (a port below 1024 needs root)";
 	return error_set(error, ERROR_PERMANENT, "cannot listen on %s: %s%s", listening->text,
 	    strerrordesc_np(errno), hint);
+}
+
+static int
+fill_path(struct listening *listening, const struct listening *before, const struct config_listener *listener,
+    struct error *error)
+{
+	if (before != NULL && !before->shared && socket_adjust(&listening->address, listener, error) == 0)
+		listening->sockets[0] = before->sockets[0];
+	else if (before == NULL || before->shared)
+		listening->sockets[0] = socket_listen(&listening->address, listener, error);
+	return listening->sockets[0] < 0 ? -1 : 0;
 }
 
 /* 1: there is no such address family here, and it need not be. */
@@ -144,6 +159,7 @@ add(struct listeners *next, const struct listeners *now, const struct config_lis
 {
 	struct listening *listening = &next->list[next->count];
 	int ready = activated_find(activated, address);
+	size_t slot_count = listener->protocol == CONFIG_LMTP ? 1 : next->slot_count;
 	int left_out = 0;
 
 	/* A socket for IPv4 and IPv6 serves both addresses of "*": it is handed out once. */
@@ -161,7 +177,9 @@ add(struct listeners *next, const struct listeners *now, const struct config_lis
 		listening->sockets[0] = activated->list[ready].socket;
 		return 0;
 	}
-	left_out = fill(listening, find(now, address), next->slot_count, error);
+	if (address_is_path(address))
+		return fill_path(listening, find(now, address), listener, error);
+	left_out = fill(listening, find(now, address), slot_count, error);
 	if (left_out > 0)
 		next->count--;
 	return left_out < 0 ? -1 : 0;
@@ -195,6 +213,14 @@ listeners_commit(struct listeners *now, const struct listeners *next)
 {
 	close_except(now, next);
 	*now = *next;
+}
+
+void
+listeners_remove(const struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		if (!listeners->list[i].shared && address_is_path(&listeners->list[i].address))
+			socket_remove(&listeners->list[i].address);
 }
 
 int

@@ -92,7 +92,7 @@ test_addresses(void **state)
 {
 	struct config_listener any = { .address = "*", .port = 110 };
 	struct address found[2];
-	char text[PEER_SIZE];
+	char text[LISTENER_SIZE];
 
 	(void)state;
 	assert_int_equal(addresses_of(&any, found), 2);
