@@ -20,10 +20,11 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("RESTANTE_BUILD", TOP + "/build-check")
 PROGRAMS = {"restanted": "parent", "restante-login": "login", "restante-auth": "auth",
-            "restante-maildrop": "maildrop", "restantectl": "ctl", "restante-deliver": "deliver"}
+            "restante-maildrop": "maildrop", "restante-lmtp": "lmtp", "restantectl": "ctl",
+            "restante-deliver": "deliver"}
 
 # Whom root's server runs as. Two mail owners, so that one can be kept from the other's mail.
-MAIL_UID, LOGIN_UID, AUTH_UID, OTHER_MAIL_UID, PLAIN_UID = 20000, 20001, 20002, 20004, 20003
+MAIL_UID, LOGIN_UID, AUTH_UID, OTHER_MAIL_UID, PLAIN_UID, LMTP_UID = 20000, 20001, 20002, 20004, 20003, 20005
 
 # How long to wait for something that must happen. No test depends on how fast it does.
 PATIENCE_SECONDS = 60
@@ -220,7 +221,7 @@ class Server:
             "auth_failure_delay_milliseconds": 1,
         }
         if self.is_root:
-            self.options.update(login_user=LOGIN_UID, auth_user=AUTH_UID)
+            self.options.update(login_user=LOGIN_UID, auth_user=AUTH_UID, lmtp_user=LMTP_UID)
         else:
             self.options.update(first_uid=self.as_uid, last_uid=self.as_uid)
         self.listeners = [("stls", self.port, "stls"), ("implicit", self.tls_port, "implicit"),

@@ -112,8 +112,8 @@ check_listener(const struct config *config, uint32_t index, const struct section
 	}
 	if (lines->mode_given[index])
 		problem_add(problems, line,
-		    "listener `%s`: mode and group are for a Unix socket; leave them out, or write its path as the "
-		    "address", listener->title);
+		    "listener `%s`: mode and group are for a Unix socket; leave them out, or write its "
+		    "path as the address", listener->title);
 	if (strcmp(listener->address, "*") != 0 && !address_parse(listener->address, &address))
 		problem_add(problems, line,
 		    "listener `%s`: address `%.40s` is not numeric; write it as in 192.0.2.1 or "
@@ -162,7 +162,10 @@ complete_listener(struct config *config, uint32_t index, const struct section_li
 		    listener->tls == CONFIG_TLS_IMPLICIT ? POP3S_PORT : POP3_PORT;
 }
 
-/* For POP3, where the file has none. Without a certificate nobody's password should travel further than this host. */
+/*
+ * For POP3, where the file has none. Without a certificate nobody's password should travel further than this
+ * host.
+ */
 static void
 default_listeners(struct config *config)
 {

@@ -70,11 +70,12 @@ check_socket(const struct config *config, uint32_t index, const struct section_l
 	if (lines->port_given[index])
 		problem_add(problems, line, "listener `%s`: a Unix socket has no port; leave it out", title);
 	if (listener->tls != CONFIG_TLS_NONE)
-		problem_add(problems, line, "listener `%s`: there is no TLS on a Unix socket; leave it out", title);
+		problem_add(problems, line, "listener `%s`: there is no TLS on a Unix socket; leave it out",
+		    title);
 	if (listener->mode[0] == '\0' || listener->mode[strspn(listener->mode, "01234567")] != '\0' ||
 	    config_mode(listener) > MODE_MAX)
-		problem_add(problems, line, "listener `%s`: mode `%s` is none; write it in octal, as in 0660", title,
-		    listener->mode);
+		problem_add(problems, line, "listener `%s`: mode `%s` is none; write it in octal, as in 0660",
+		    title, listener->mode);
 	for (uint32_t i = 0; i < index; i++)
 		if (strcmp(config->listeners[i].address, listener->address) == 0)
 			problem_add(problems, line,
@@ -101,12 +102,13 @@ lmtp_doubts(const struct config *config, struct problems *doubts)
 		if (config->listeners[i].protocol == CONFIG_LMTP && !is_local(config->listeners[i].address) &&
 		    line_of(config, "lmtp_networks") == 0)
 			problem_add(doubts, 0,
-			    "warning: listener `%s` can be reached from elsewhere, but lmtp_networks lets in only this "
-			    "host; name the hosts of your MTAs there, or listen on 127.0.0.1 or a Unix socket",
+			    "warning: listener `%s` can be reached from elsewhere, but lmtp_networks lets in only "
+			    "this host; name the hosts of your MTAs there, or listen on 127.0.0.1 or a "
+			    "Unix socket",
 			    config->listeners[i].title);
 	while (word_next(&words, word, sizeof(word)))
 		if (network_parse(word, &network) && strcmp(word + strcspn(word, "/"), "/0") == 0)
 			problem_add(doubts, line_of(config, "lmtp_networks"),
-			    "warning: with %s in lmtp_networks anybody may hand in mail; name the hosts of your MTAs",
-			    word);
+			    "warning: with %s in lmtp_networks anybody may hand in mail; name the hosts of your "
+			    "MTAs", word);
 }

@@ -13,11 +13,10 @@
 #include "base/network.h"
 #include "lmtp/delivery.h"
 #include "lmtp/intake.h"
+#include "lmtp/output.h"
 
 /* Commands are handed to the session in slices, so that what it answers stays small; a message as it comes. */
 #define SLICE_SIZE ((size_t)2 * LINE_OCTETS_MAX)
-/* Replies for a client that takes none: what one slice and all its recipients can make is less. */
-#define KEPT_SIZE_MAX ((size_t)64 << 20)
 /* What a client may still say when it is over. */
 #define LINGER_OCTETS_MAX (1024 * 1024)
 
@@ -28,12 +27,6 @@ struct connection *
 connection_of(struct deadline *deadline)
 {
 	return (struct connection *)((char *)deadline - offsetof(struct connection, deadline));
-}
-
-static bool
-output_waits(const struct connection *c)
-{
-	return c->stream.stuck || c->kept_size > 0;
 }
 
 /* May octets be taken from the client now? */
@@ -96,78 +89,6 @@ connection_end(struct connection *c, const char *reason)
 	stream_close(&c->stream);
 	loop_bury(&lmtp->loop, &c->grave);
 	lmtp_stop_if_idle(lmtp);
-}
-
-static int
-keep(void *context, const char *data, size_t size)
-{
-	struct connection *c = context;
-	size_t room = c->kept_room == 0 ? OUTPUT_SIZE : c->kept_room;
-
-	while (room < c->kept_size + size)
-		room *= 2;
-	if (room > KEPT_SIZE_MAX)
-		return -1;
-	if (room != c->kept_room) {
-		char *kept = realloc(c->kept, room);
-
-		if (kept == NULL)
-			return -1;
-		c->kept = kept;
-		c->kept_room = room;
-	}
-	memcpy(c->kept + c->kept_size, data, size);
-	c->kept_size += size;
-	return 0;
-}
-
-void
-connection_begin(struct connection *c)
-{
-	writer_init(&c->lmtp->out, c->lmtp->output, OUTPUT_SIZE, keep, c);
-}
-
-/* Hands to the stream what was kept, as much as it takes. False: it has failed. */
-static bool
-kept_send(struct connection *c)
-{
-	size_t sent = 0;
-
-	while (sent < c->kept_size && !c->stream.stuck) {
-		size_t part = c->kept_size - sent < TLS_WRITE_MAX ? c->kept_size - sent : TLS_WRITE_MAX;
-
-		if (stream_write(&c->stream, c->kept + sent, part) == STREAM_FAILED)
-			return false;
-		sent += part;
-	}
-	c->kept_size -= sent;
-	if (c->kept_size > 0) {
-		memmove(c->kept, c->kept + sent, c->kept_size);
-		return true;
-	}
-	free(c->kept);
-	c->kept = NULL;
-	c->kept_room = 0;
-	return true;
-}
-
-/* Sends what was written. False: the connection has ended. */
-static bool
-send_out(struct connection *c)
-{
-	struct writer *w = &c->lmtp->out;
-	bool done;
-
-	if (!output_waits(c)) {
-		done = !w->failed && (w->used == 0 ||
-		    stream_write(&c->stream, w->buffer, w->used) != STREAM_FAILED);
-		w->used = 0;
-	} else {
-		done = writer_flush(w) && kept_send(c);
-	}
-	if (!done)
-		connection_end(c, "it cannot be written to");
-	return done;
 }
 
 /* Reads and forgets what the client still says, until it hangs up or has said too much. */
@@ -233,7 +154,7 @@ settle(struct connection *c)
 		session_stop(&c->session, STOPPING);
 		c->reason = "stopping";
 	}
-	if (!send_out(c))
+	if (!output_send(c))
 		return;
 	if (c->state == CONNECTION_TALKING && c->session.state == SESSION_OVER)
 		c->state = CONNECTION_ENDING;
@@ -280,7 +201,7 @@ process(struct connection *c, size_t size)
 		bool message = c->session.state == SESSION_DATA || c->session.state == SESSION_CHUNK;
 		size_t done = session_input(&c->session, input, message || size < SLICE_SIZE ? size : SLICE_SIZE);
 
-		if (!send_out(c))
+		if (!output_send(c))
 			return;
 		if (done == 0)
 			break;
@@ -360,10 +281,11 @@ connection_expired(struct deadline *deadline)
 static struct connection *
 first_idle(struct lmtp *lmtp)
 {
-	for (struct deadline *d = deadlines_first(&lmtp->talking); d != NULL; d = deadlines_next(&lmtp->talking, d))
-		if (connection_of(d)->state == CONNECTION_HANDSHAKE || is_idle(connection_of(d)))
-			return connection_of(d);
-	return NULL;
+	struct deadline *d = deadlines_first(&lmtp->talking);
+
+	while (d != NULL && connection_of(d)->state != CONNECTION_HANDSHAKE && !is_idle(connection_of(d)))
+		d = deadlines_next(&lmtp->talking, d);
+	return d != NULL ? connection_of(d) : NULL;
 }
 
 /* Each is looked for from the beginning: what one does may end another. */
@@ -417,7 +339,7 @@ flush(struct connection *c)
 		connection_end(c, "it cannot be written to");
 		return false;
 	}
-	if (!c->stream.stuck && !kept_send(c)) {
+	if (!c->stream.stuck && !output_go_on(c)) {
 		connection_end(c, "it cannot be written to");
 		return false;
 	}

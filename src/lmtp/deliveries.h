@@ -1,4 +1,4 @@
-/* Inside delivery.c: the lists in which deliveries are. Each is in the table of all, and in its connection's list. */
+/* Inside delivery.c: the lists in which deliveries are. Each is in the table of all, and in its connection's. */
 #pragma once
 
 #include "lmtp/delivery.h"

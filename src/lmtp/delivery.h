@@ -4,7 +4,7 @@
  *
  *	ASKED -FOUND-> HELD -deliver-> READY -> WAITING -> SENT -> answered
  *	                                 ^  \                |
- *	                                 +- ASKED AGAIN <----+ (once, where it is certain that nothing was delivered)
+ *	                                 +- ASKED AGAIN <----+ (once, if certainly nothing was delivered)
  */
 #pragma once
 

@@ -406,7 +406,8 @@ ring_answer(struct fake_ring *ring, unsigned index, enum error_kind kind)
 	delivered.kind = kind;
 	snprintf(delivered.text, sizeof(delivered.text), "%s", kind == ERROR_NONE ? "" : "the fake said so");
 	delivery->answered = true;
-	assert_int_equal(channel_send(&ring->doors[delivery->maildrop % 2], IPC_DELIVERED, &delivered, -1, &error), 0);
+	assert_int_equal(channel_send(&ring->doors[delivery->maildrop % 2], IPC_DELIVERED, &delivered, -1, &error),
+	    0);
 }
 
 static void
@@ -478,7 +479,8 @@ ring_serve_with(struct fake_ring *ring, int milliseconds, int also, short events
 		serve_channel(ring, &ring->auth, 0, on_auth);
 	for (uint32_t i = 0; i < 2; i++)
 		if (polls[2 + i].revents != 0)
-			serve_channel(ring, &ring->doors[i], i == FIRST_DOOR % 2 ? FIRST_DOOR : FIRST_DOOR + 1, on_door);
+			serve_channel(ring, &ring->doors[i],
+			    i == FIRST_DOOR % 2 ? FIRST_DOOR : FIRST_DOOR + 1, on_door);
 	return true;
 }
 

@@ -49,7 +49,8 @@ send_listeners(struct parent *parent, struct child *child)
 		message.protocol = listening->protocol;
 		message.tls = listening->tls;
 		snprintf(message.address, sizeof(message.address), "%s", listening->text);
-		tell(child, IPC_LISTENER, &message, listening_socket(listening, child->role == IPC_LOGIN ? child->slot : 0));
+		tell(child, IPC_LISTENER, &message,
+		    listening_socket(listening, child->role == IPC_LOGIN ? child->slot : 0));
 	}
 	tell(child, IPC_ACCEPT, &(struct ipc_accept){ parent->generation }, -1);
 }

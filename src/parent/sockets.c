@@ -29,12 +29,12 @@ remove_stale(int descriptor, const struct address *address, struct error *error)
 	if (lstat(path, &status) < 0)
 		return 0;
 	if (!S_ISSOCK(status.st_mode))
-		return error_set(error, ERROR_PERMANENT, "%s is there and no socket; remove it, or name another path",
-		    path);
+		return error_set(error, ERROR_PERMANENT,
+		    "%s is there and no socket; remove it, or name another path", path);
 	if (connect(descriptor, (const struct sockaddr *)&address->socket, address->size) == 0 ||
 	    errno != ECONNREFUSED)
-		return error_set(error, ERROR_PERMANENT, "cannot listen on %s: another server has it (ss -lxp shows which)",
-		    path);
+		return error_set(error, ERROR_PERMANENT,
+		    "cannot listen on %s: another server has it (ss -lxp shows which)", path);
 	if (unlink(path) < 0)
 		return error_errno(error, ERROR_PERMANENT, "%s", path);
 	return 0;
@@ -55,24 +55,32 @@ socket_adjust(const struct address *address, const struct config_listener *liste
 	return 0;
 }
 
+/* Nobody may connect before mode and group are what they shall be. */
+static int
+bind_closed(int descriptor, const struct address *address, struct error *error)
+{
+	mode_t mask = umask(0777);
+	int status = bind(descriptor, (const struct sockaddr *)&address->socket, address->size);
+
+	umask(mask);
+	if (status < 0)
+		return error_errno(error, ERROR_PERMANENT, "cannot listen on %s", path_of(address));
+	return 0;
+}
+
 int
 socket_listen(const struct address *address, const struct config_listener *listener, struct error *error)
 {
-	int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), status;
-	mode_t mask;
+	int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (descriptor < 0)
 		return error_errno(error, ERROR_TEMPORARY, "Unix socket");
-	if (remove_stale(descriptor, address, error) == 0) {
-		mask = umask(0777);
-		status = bind(descriptor, (const struct sockaddr *)&address->socket, address->size);
-		umask(mask);
-		if (status == 0 && listen(descriptor, BACKLOG) == 0 && socket_adjust(address, listener, error) == 0)
-			return descriptor;
-		if (status == 0)
-			socket_remove(address);
-		else
+	if (remove_stale(descriptor, address, error) == 0 && bind_closed(descriptor, address, error) == 0) {
+		if (listen(descriptor, BACKLOG) < 0)
 			error_errno(error, ERROR_PERMANENT, "cannot listen on %s", path_of(address));
+		else if (socket_adjust(address, listener, error) == 0)
+			return descriptor;
+		socket_remove(address);
 	}
 	close(descriptor);
 	return -1;

@@ -15,6 +15,7 @@ spool_make(const struct parent *parent)
 	const struct identity *owner = parent->root ? &parent->identities.lmtp : &ours;
 	struct error error;
 
-	if (directory_give(AT_FDCWD, parent->config.lmtp_spool_directory, owner, "lmtp_spool_directory", &error) < 0)
+	if (directory_give(AT_FDCWD, parent->config.lmtp_spool_directory, owner, "lmtp_spool_directory",
+	    &error) < 0)
 		LOG(LOG_LEVEL_ERROR, "spool-directory-not-made", LOG_REASON(&error));
 }
