@@ -244,6 +244,7 @@ struct ipc_handover {
 
 struct ipc_warrant_key {
 	uint8_t key[32];
+	uint32_t maildrop;	/* the number of the process that it is for: of no other are warrants good there */
 };
 
 /*
