@@ -423,6 +423,22 @@ test_bad_warrants(void **state)
 	expect(99, ERROR_NONE);
 }
 
+/* As the parent hears it; what the parent said before has been heard then. */
+static uint64_t
+report_count(void)
+{
+	struct ipc_report report = { .ticket = 4, .kind = IPC_REPORT_COUNTS };
+	struct ipc_message row;
+	struct error error;
+
+	assert_int_equal(channel_send(&t.control, IPC_REPORT, &report, -1, &error), 0);
+	assert_string_equal(control_receive().body.row.name, "sessions");
+	row = control_receive();
+	assert_string_equal(row.body.row.name, "deliveries");
+	assert_int_equal(control_receive().type, IPC_REPORT_END);
+	return row.body.row.number;
+}
+
 /* The newest key alone counts, whether anybody has read it already or not. */
 static void
 test_keys(void **state)
@@ -432,24 +448,29 @@ test_keys(void **state)
 	int message = message_of(TEXT, sizeof(TEXT) - 1);
 
 	(void)state;
-	for (uint64_t i = 0; i < 4; i++) {
+	send_warrant(1, warrant_for("maildir", "bert"), "");
+	expect(1, ERROR_NONE);
+	for (uint64_t i = 0; i < 3; i++) {
 		warrant_seal(&old, &t.key);
-		if (i % 2 == 0)
-			auth_says_key();
-		else
-			auth_connect();
-		/* (The parent's channel is another one: when this is answered it has been read.) */
-		log_take();
-		while (access(log_path, F_OK) != 0)
-			continue;
+		auth_says_key();
 		send_warrant(10 + i, warrant_for("maildir", "bert"), "");
 		expect(10 + i, ERROR_NONE);
 		deliver = deliver_of(&old, i, "");
 		send_to(&lmtp, &deliver, message);
 		expect(i, ERROR_DENIED);
 	}
+	/* Of an auth process that has gone, before the new one has said anything. */
+	warrant_seal(&old, &t.key);
+	auth_join();
+	report_count();
+	deliver = deliver_of(&old, 20, "");
+	send_to(&lmtp, &deliver, message);
+	expect(20, ERROR_DENIED);
+	auth_says_key();
+	send_warrant(21, warrant_for("maildir", "bert"), "");
+	expect(21, ERROR_NONE);
 	close(message);
-	assert_int_equal(mail_of("bert"), 4);
+	assert_int_equal(mail_of("bert"), 5);
 }
 
 static void
@@ -609,6 +630,7 @@ static void
 test_strange_descriptors(void **state)
 {
 	struct ipc_warrant warrant = warrant_for("maildir", "bert");
+	const struct rlimit enough = { 1 << 20, 1 << 20 };
 	struct ipc_deliver deliver;
 	int ends[2], pair[2], files[5];
 	char path[PLACE_SIZE];
@@ -624,6 +646,7 @@ test_strange_descriptors(void **state)
 	files[3] = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(write(files[3], TEXT, sizeof(TEXT) - 1), sizeof(TEXT) - 1);
 	files[4] = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(prlimit(t.process, RLIMIT_FSIZE, &enough, NULL), 0);
 	for (uint64_t i = 0; i < 5; i++) {
 		deliver = deliver_of(&warrant, i, "");
 		send_to(&lmtp, &deliver, files[i]);
@@ -723,6 +746,24 @@ test_a_disk_that_fails(void **state)
 	send_warrant(2, warrant_for("maildir", "bert"), "");
 	expect(2, ERROR_NONE);
 	assert_int_equal(mail_of("bert"), 1);
+}
+
+/* There is one thread, and a delivery that waits: it holds up nobody, not even at the same door. */
+static void
+test_others_go_on(void **state)
+{
+	int box = box_lock();
+
+	(void)state;
+	box_send(1);
+	for (uint64_t i = 2; i < 10; i++) {
+		send_warrant(i, warrant_for("maildir", "anna"), "");
+		expect(i, ERROR_NONE);
+		bert_is_served();
+	}
+	close(box);
+	expect(1, ERROR_NONE);
+	assert_int_equal(box_count(), 1);
 }
 
 /* What lmtp has handed over is delivered without it, and nothing of it stays open. */
@@ -843,9 +884,11 @@ test_idle(void **state)
 static void
 test_another_directory(void **state)
 {
+	struct talker bert = log_in("bert", true, 1, "");
 	char away[sizeof(log_path)];
 
 	(void)state;
+	hear(&bert, HELLO);
 	snprintf(away, sizeof(away), "%s.away", root);
 	assert_int_equal(rename(root, away), 0);
 	assert_int_equal(mkdir(root, 0700), 0);
@@ -854,6 +897,10 @@ test_another_directory(void **state)
 	expect(1, ERROR_DENIED);
 	expect_the_end(&t.auth);
 	expect_the_end(&lmtp);
+	/* Who is there already stays. */
+	say(&bert, "QUIT\r\n");
+	hear(&bert, GOODBYE);
+	close(bert.socket);
 	assert_int_equal(process_wait(), 0);
 	assert_int_equal(mail_of("anna"), 0);
 	teardown(NULL);
@@ -892,21 +939,12 @@ test_an_lmtp_that_does_not_read(void **state)
 static void
 test_report(void **state)
 {
-	struct ipc_report report = { .ticket = 4, .kind = IPC_REPORT_COUNTS };
-	struct ipc_message row;
-	struct error error;
-
 	(void)state;
 	for (uint64_t i = 0; i < 3; i++) {
 		send_warrant(i, warrant_for("maildir", "bert"), "");
 		expect(i, ERROR_NONE);
 	}
-	assert_int_equal(channel_send(&t.control, IPC_REPORT, &report, -1, &error), 0);
-	assert_string_equal(control_receive().body.row.name, "sessions");
-	row = control_receive();
-	assert_string_equal(row.body.row.name, "deliveries");
-	assert_int_equal(row.body.row.number, 3);
-	assert_int_equal(control_receive().type, IPC_REPORT_END);
+	assert_int_equal(report_count(), 3);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -928,6 +966,7 @@ run(void)
 		TEST(test_too_many_descriptors),
 		TEST(test_a_file_that_changes),
 		TEST(test_a_disk_that_fails),
+		TEST(test_others_go_on),
 		TEST(test_lmtp_goes),
 		TEST(test_sessions_find_a_thread),
 		TEST(test_stop),

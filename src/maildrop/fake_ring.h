@@ -49,6 +49,8 @@ void process_start(void);
 int process_wait(void);
 struct ipc_message control_receive(void);
 void auth_connect(void);
+/* The same for an auth process that has said no key yet. */
+void auth_join(void);
 /* As auth: a new key for warrants. */
 void auth_says_key(void);
 #define MAILDROP_NUMBER 7

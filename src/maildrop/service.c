@@ -338,8 +338,8 @@ auth_ready(struct source *source, struct scratch *scratch)
 
 /*
  * Close the door first, then look whether somebody came in meanwhile: auth_ready() serves those.
- * auth learns at once that the channel is closed, names this process to nobody any more, and asks for a
- * new one when it needs it.
+ * auth finds the channel closed, names this process to nobody any more, and asks for a new one when it
+ * needs it.
  */
 static void
 retire(void)
@@ -349,7 +349,7 @@ retire(void)
 	pthread_mutex_lock(&service.auth_lock);
 	alone = service.auth_gone;
 	if (!service.retiring && service.auth.descriptor >= 0)
-		shutdown(service.auth.descriptor, SHUT_RDWR);
+		shutdown(service.auth.descriptor, SHUT_RD);
 	service.retiring = true;
 	pthread_mutex_unlock(&service.auth_lock);
 	if (alone)
