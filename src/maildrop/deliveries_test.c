@@ -859,6 +859,33 @@ test_stop(void **state)
 	assert_int_equal(process_wait(), 0);
 }
 
+/* What is in the door when the process is told to end is answered, though nothing is under way. */
+static void
+test_stop_with_mail_in_the_door(void **state)
+{
+	const struct ipc_stop stop = { .grace_seconds = 5 };
+	struct error error;
+	size_t done = 0;
+
+	(void)state;
+	send_warrant(9, warrant_for("maildir", "anna"), "");
+	expect(9, ERROR_NONE);
+	kill(t.process, SIGSTOP);
+	assert_int_equal(channel_send(&t.control, IPC_STOP, &stop, -1, &error), 0);
+	for (uint64_t i = 0; i < 8; i++)
+		send_warrant(i, warrant_for("maildir", "bert"), "");
+	kill(t.process, SIGCONT);
+	for (size_t i = 0; i < 8; i++) {
+		struct ipc_delivered answer = answer_from(&lmtp);
+
+		assert_true(answer.kind == ERROR_NONE || answer.kind == ERROR_DENIED);
+		done += answer.kind == ERROR_NONE;
+	}
+	assert_int_equal(mail_of("bert"), done);
+	expect_the_end(&lmtp);
+	assert_int_equal(process_wait(), 0);
+}
+
 /* A process is not idle while it delivers; when it is, auth hears of it, and it ends. */
 static void
 test_idle(void **state)
@@ -970,6 +997,7 @@ run(void)
 		TEST(test_lmtp_goes),
 		TEST(test_sessions_find_a_thread),
 		TEST(test_stop),
+		TEST(test_stop_with_mail_in_the_door),
 		TEST(test_idle),
 		TEST(test_another_directory),
 		TEST(test_an_lmtp_that_does_not_read),
