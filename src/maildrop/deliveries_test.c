@@ -673,6 +673,7 @@ test_too_many_descriptors(void **state)
 	assert_int_equal(prlimit(t.process, RLIMIT_NOFILE, &few, NULL), 0);
 	send_warrant(2, warrant_for("maildir", "bert"), "");
 	expect(2, ERROR_TEMPORARY);
+	assert_true(log_has("reason=\"too many open descriptors\""));
 	assert_int_equal(prlimit(t.process, RLIMIT_NOFILE, &before, NULL), 0);
 	send_warrant(3, warrant_for("maildir", "bert"), "");
 	expect(3, ERROR_NONE);
