@@ -79,6 +79,9 @@ struct config {
 	uint64_t takeover_silent_seconds;
 	uint64_t maildrop_idle_seconds;	/* a maildrop process without a session ends after so long */
 	uint64_t stop_grace_seconds;
+	uint64_t quota_storage_max;	/* octets; for users whose line has no quota. 0: no limit */
+	uint64_t quota_messages_max;
+	uint64_t quota_warning_percent;	/* a delivery that passes it is logged; 0: none is */
 	uint64_t auth_threads;		/* 0: one per core */
 	uint64_t auth_cache_seconds;	/* 0: no cache */
 	uint64_t auth_cache_entries;
