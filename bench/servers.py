@@ -363,7 +363,8 @@ listener tls {{
 
 
 RESTANTE_PROGRAMS = (
-    "parent/restanted", "login/restante-login", "auth/restante-auth", "maildrop/restante-maildrop")
+    "parent/restanted", "login/restante-login", "auth/restante-auth", "maildrop/restante-maildrop",
+    "lmtp/restante-lmtp")
 
 
 class Restante(Server):

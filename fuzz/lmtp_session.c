@@ -185,7 +185,7 @@ say(struct world *w, const uint8_t *data, size_t size, size_t piece)
 static void
 run(struct world *w, const uint8_t *data, size_t size, size_t piece, uint8_t verdicts, uint8_t choice, bool later)
 {
-	static const struct session_calls calls = { on_recipient, on_data, on_deliver, on_end };
+	static const struct session_calls calls = { on_recipient, on_data, on_deliver, on_end, NULL };
 	const struct session_settings settings = { .host = "h", .size_max = choice & 1 ? 64 : 0,
 		.recipients_max = choice & 2 ? 3 : 1000, .bad_commands_max = choice & 4 ? 3 : 100000,
 		.delimiter = '+', .received = true };

@@ -5,9 +5,10 @@
 #include "users/users.h"
 
 static void
-note_problem(void *context, size_t line, const char *problem)
+note_problem(void *context, size_t line, bool skipped, const char *problem)
 {
 	(void)context;
+	(void)skipped;
 	PROMISE(line > 0 && *problem != '\0');
 }
 

@@ -43,11 +43,12 @@ may_include sandbox  base
 may_include pop3     base mail
 may_include store    base mail
 may_include smtp     base
+may_include front    base ipc tls
 may_include parent   base ipc config sandbox
-may_include login    base ipc config sandbox pop3 sasl tls
+may_include login    base ipc config sandbox front pop3 sasl tls
 may_include auth     base ipc config sandbox sasl users
 may_include maildrop base ipc config sandbox mail pop3 store
-may_include lmtp     base smtp
+may_include lmtp     base ipc config sandbox front smtp tls
 may_include deliver  base config sandbox smtp store users
 may_include ctl      base ipc config store users
 
@@ -86,6 +87,7 @@ links_not() {
 links_not parent/restanted           libssl libcrypto libcrypt libgsasl libnettle
 links_not login/restante-login       libcrypt libgsasl libconfuse
 links_not auth/restante-auth         libssl libconfuse
+links_not lmtp/restante-lmtp         libcrypt libgsasl libconfuse
 links_not maildrop/restante-maildrop libssl libcrypto libcrypt libgsasl libconfuse
 links_not ctl/restantectl            libssl libcrypto libgsasl
 

@@ -20,10 +20,11 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("RESTANTE_BUILD", TOP + "/build-check")
 PROGRAMS = {"restanted": "parent", "restante-login": "login", "restante-auth": "auth",
-            "restante-maildrop": "maildrop", "restantectl": "ctl", "restante-deliver": "deliver"}
+            "restante-maildrop": "maildrop", "restante-lmtp": "lmtp", "restantectl": "ctl",
+            "restante-deliver": "deliver"}
 
 # Whom root's server runs as. Two mail owners, so that one can be kept from the other's mail.
-MAIL_UID, LOGIN_UID, AUTH_UID, OTHER_MAIL_UID, PLAIN_UID = 20000, 20001, 20002, 20004, 20003
+MAIL_UID, LOGIN_UID, AUTH_UID, OTHER_MAIL_UID, PLAIN_UID, LMTP_UID = 20000, 20001, 20002, 20004, 20003, 20005
 
 # How long to wait for something that must happen. No test depends on how fast it does.
 PATIENCE_SECONDS = 60
@@ -202,6 +203,8 @@ class Server:
         self.is_root = self.as_uid == 0
         self.port, self.tls_port, self.clear_port = free_ports(3)
         self.users = {}
+        self.lmtp_socket = None  # a path: LMTP is spoken there, and on lmtp_port
+        self.lmtp_port = None
         self.process = None
         self.environment = {}
         self.wrap_command = [], ()  # what starts it, and the descriptors that come along
@@ -220,7 +223,7 @@ class Server:
             "auth_failure_delay_milliseconds": 1,
         }
         if self.is_root:
-            self.options.update(login_user=LOGIN_UID, auth_user=AUTH_UID)
+            self.options.update(login_user=LOGIN_UID, auth_user=AUTH_UID, lmtp_user=LMTP_UID)
         else:
             self.options.update(first_uid=self.as_uid, last_uid=self.as_uid)
         self.listeners = [("stls", self.port, "stls"), ("implicit", self.tls_port, "implicit"),
@@ -257,7 +260,24 @@ class Server:
             ['listener %s {\n\taddress = "127.0.0.1"\n\tport = %d\n\ttls = %s\n}\n' % listener
              for listener in self.listeners] +
             ['certificate c%d {\n\tchain = "%s"\n\tkey = "%s"\n}\n' % (number, chain, key)
-             for number, (chain, key) in enumerate(self.certificates)])
+             for number, (chain, key) in enumerate(self.certificates)] +
+            self.lmtp_listeners())
+
+    def lmtp_listeners(self):
+        if self.lmtp_socket is None:
+            return []
+        return ['listener lmtp-socket {\n\tprotocol = lmtp\n\taddress = "%s"\n\tmode = 0666\n}\n'
+                % self.lmtp_socket,
+                'listener lmtp-port {\n\tprotocol = lmtp\n\tport = %d\n}\n' % self.lmtp_port]
+
+    def speak_lmtp(self):
+        """From its next start or reload on."""
+        self.lmtp_socket, self.lmtp_port = self.directory + "/lmtp", free_ports(1)[0]
+        self.options["lmtp_spool_directory"] = self.directory + "/spool"
+        return self
+
+    def lmtp(self, tcp=False):
+        return LmtpClient(("127.0.0.1", self.lmtp_port) if tcp else self.lmtp_socket)
 
     @property
     def configuration_file(self):
@@ -406,6 +426,63 @@ def trusting_context():
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+class LmtpClient:
+    """Speaks LMTP. A reply is its text lines; they begin with the code."""
+
+    def __init__(self, address):
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+        self.socket.settimeout(PATIENCE_SECONDS)
+        self.socket.connect(address)
+        self.file = self.socket.makefile("rb")
+        self.greeting = self.reply()
+
+    def reply(self):
+        lines = []
+        while not lines or lines[-1][3:4] == "-":
+            line = self.file.readline()
+            assert line.endswith(b"\r\n"), line
+            lines.append(line[:-2].decode())
+        return "\n".join(lines)
+
+    def say(self, octets):
+        self.socket.sendall(octets.encode() if isinstance(octets, str) else octets)
+
+    def ask(self, line):
+        self.say(line + "\r\n")
+        return self.reply()
+
+    def hello(self):
+        return self.ask("LHLO client.example")
+
+    def wrap(self):
+        assert self.ask("STARTTLS").startswith("220 ")
+        self.file.close()
+        self.socket = trusting_context().wrap_socket(self.socket)
+        self.file = self.socket.makefile("rb")
+
+    def envelope(self, *recipients, sender="sender@a.example"):
+        """The replies to RCPT."""
+        assert self.ask("MAIL FROM:<%s>" % sender).startswith("250 ")
+        return [self.ask("RCPT TO:<%s>" % recipient) for recipient in recipients]
+
+    def message(self, octets, count):
+        """octets: with CRLF. The replies of count recipients."""
+        assert self.ask("DATA").startswith("354 ")
+        self.say(octets.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        return [self.reply() for _ in range(count)]
+
+    def deliver(self, octets, *recipients, **more):
+        """The last word on each recipient."""
+        told = self.envelope(*recipients, **more)
+        good = [reply.startswith("250 ") for reply in told]
+        outcomes = iter(self.message(octets, sum(good)) if any(good) else [])
+        return [next(outcomes) if accepted else reply for accepted, reply in zip(good, told)]
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
 
 
 class Client:

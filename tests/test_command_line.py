@@ -26,7 +26,7 @@ def test_help_and_version(programs, program):
     assert told.returncode == 64 and told.stderr
 
 
-@pytest.mark.parametrize("program", ["restante-login", "restante-auth"])
+@pytest.mark.parametrize("program", ["restante-login", "restante-auth", "restante-lmtp"])
 def test_program_that_only_restanted_can_start_says_so(programs, program):
     told = run("%s/%s" % (programs, program), stdin=subprocess.DEVNULL)
     assert told.returncode not in (0, -6, -11) and told.stderr

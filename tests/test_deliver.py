@@ -119,6 +119,20 @@ def test_root_becomes_the_owner(deliver, tmp_path):
     assert told.returncode == 67 and b"eve" in told.stderr
 
 
+def test_a_quota(deliver, tmp_path):
+    conf = configure(tmp_path, os.geteuid() or restante.MAIL_UID)
+    users = tmp_path / "users"
+    mail = tmp_path / "anna" / "Maildir" / "new"
+    # A user's own goes before that of all.
+    users.write_text(users.read_text().replace("anna::", "anna::quota_rule=*:messages=2"))
+    with open(conf, "a") as file:
+        file.write("quota_messages_max = 1\n")
+    assert [deliver(MESSAGE, "-c", conf, "-d", "anna").returncode for _ in range(3)] == [0, 0, 75]
+    users.write_text(users.read_text().replace("quota_rule=*:messages=2", ""))
+    assert deliver(MESSAGE, "-c", conf, "-d", "anna").returncode == 75
+    assert len(list(mail.iterdir())) == 2
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to become somebody")
 def test_nobody_but_root_delivers_to_others(deliver, tmp_path):
     conf = configure(tmp_path, restante.MAIL_UID)

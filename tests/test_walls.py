@@ -11,7 +11,7 @@ import pytest
 
 import restante
 
-PROGRAMS = ["restante-login", "restante-auth", "restante-maildrop"]
+PROGRAMS = ["restante-login", "restante-auth", "restante-maildrop", "restante-lmtp"]
 
 
 @pytest.fixture(params=["root", "ordinary user"])
@@ -19,6 +19,7 @@ def probed(request, make_server, workshop):
     if request.param == "root" and os.getuid() != 0:
         pytest.skip("not root")
     server = make_server(restante.PLAIN_UID if request.param != "root" and os.getuid() == 0 else None)
+    server.speak_lmtp()
     anna = server.add_user("anna")
     # Another user's message. Where all is one uid only Landlock keeps anna's process from it.
     elsewhere = tempfile.mkdtemp(dir=workshop)

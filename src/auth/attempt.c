@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "auth/maildrops.h"
+#include "auth/lookup.h"
 #include "base/clock.h"
-#include "users/place.h"
 
-#define OPEN_TIMEOUT    30000 /* milliseconds for a maildrop process to start */
 #define LATER_DELAY     10    /* milliseconds; doubles up to LATER_DELAY << LATER_DOUBLINGS */
 #define LATER_DOUBLINGS 4
 
@@ -33,9 +31,7 @@ open_maildrop(struct check *check)
 		check_not_served(check, &error);
 		return;
 	}
-	if (place_expand(check->open->place, auth->config.mail_place, user, &error) < 0 ||
-	    place_root(root, auth->config.mail_place, check->open->place, auth->users.users, user,
-		&error) < 0) {
+	if (lookup_place(auth, user, check->open->place, root, &error) < 0) {
 		check_not_served(check, &error);
 		return;
 	}
@@ -44,8 +40,8 @@ open_maildrop(struct check *check)
 	snprintf(check->open->user, sizeof(check->open->user), "%s", check->user);
 	snprintf(check->open->peer, sizeof(check->open->peer), "%s", check->peer);
 	check->state = CHECK_OPENING;
-	check_set_deadline(check, clock_milliseconds() + OPEN_TIMEOUT);
-	maildrops_open(check, user->uid, user->gid, root);
+	check_set_deadline(check, clock_milliseconds() + MAILDROP_START_MILLISECONDS);
+	check_open(check, user->uid, user->gid, root);
 }
 
 /* The verdict is in check->job->reason. */
@@ -71,15 +67,6 @@ decide(struct check *check)
 		open_maildrop(check);
 }
 
-/* Looks at the users file; false: there never was one that could be read. */
-static bool
-refresh_users(struct auth *auth)
-{
-	if (users_file_refresh(&auth->users))
-		cache_clear(&auth->cache);
-	return auth->users.users != NULL;
-}
-
 /* The throttle lets it pass: what is owed to it from here on is throttle_end(). */
 static void
 verify(struct check *check, uint64_t now)
@@ -88,7 +75,7 @@ verify(struct check *check, uint64_t now)
 	struct verify_job *job = check->job;
 	struct error error;
 
-	if (!refresh_users(auth)) {
+	if (!lookup_refresh(auth)) {
 		throttle_end(&auth->throttle, &check->ticket, THROTTLE_UNDECIDED, now);
 		error_set(&error, ERROR_TEMPORARY, "the users file cannot be read");
 		check_not_served(check, &error);

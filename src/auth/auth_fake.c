@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ipc/warrant.h"
+
 /* "secret", of few rounds. */
 #define HASH                                                                                       \
 	"$6$rounds=1000$abcdefgh$nhYjN017qxiYztzyUpZtPnUQcnLy62KsunSLHNeLahp2EHPlAKmFFlrjEwSXGo2"  \
@@ -22,6 +24,7 @@ static const char users_text[] = "# everybody's password is secret, but for mros
 				 "mrose:{PLAIN}tanstaaf:5003:5003::/home/mrose\n"
 				 "../etc:{PLAIN}secret:5004:5004::/home/up\n"
 				 "homeless:{PLAIN}secret:5005:5001\n"
+				 "locked:!:5000:5001::/srv/mail/locked::quota_rule=*:storage=1:messages=7\n"
 				 "broken line\n";
 
 const char *program;
@@ -101,17 +104,30 @@ send_settings(void)
 	close(memfd);
 }
 
-void
-open_login(struct ipc_channel *login, uint32_t slot)
+static void
+open_channel(struct ipc_channel *to, enum ipc_role role, uint32_t slot)
 {
-	struct ipc_channel_for channel = { .role = IPC_LOGIN, .slot = slot };
+	struct ipc_channel_for channel = { .role = role, .slot = slot };
 	struct error error;
 	int ends[2];
 
 	assert_int_equal(ipc_pair(ends, &error), 0);
 	send_message(&world.parent, IPC_CHANNEL, &channel, ends[0]);
 	close(ends[0]);
-	channel_open(login, ends[1], IPC_LOGIN, IPC_AUTH);
+	channel_open(to, ends[1], role, IPC_AUTH);
+}
+
+void
+open_login(struct ipc_channel *login, uint32_t slot)
+{
+	open_channel(login, IPC_LOGIN, slot);
+}
+
+void
+open_lmtp(uint32_t slot)
+{
+	channel_close(&world.lmtp);
+	open_channel(&world.lmtp, IPC_LMTP, slot);
 }
 
 static void
@@ -137,6 +153,7 @@ start_world(void **state)
 	(void)state;
 	memset(&world, 0, sizeof(world));
 	channel_open(&world.maildrop, -1, IPC_MAILDROP, IPC_AUTH);
+	channel_open(&world.lmtp, -1, IPC_LMTP, IPC_AUTH);
 	write_users(users_text);
 	config_defaults(&world.config);
 	snprintf(world.config.mail_place, sizeof(world.config.mail_place), "maildir:%%h/Maildir");
@@ -172,6 +189,7 @@ end_world(void **state)
 	assert_int_equal(status, 0);
 	channel_close(&world.parent);
 	channel_close(&world.login);
+	channel_close(&world.lmtp);
 	channel_close(&world.maildrop);
 	assert_false(log_has("secret"));
 	assert_false(log_has("tanstaaf"));
@@ -202,8 +220,47 @@ expect_refused(uint64_t session, enum error_kind kind)
 }
 
 void
+ask_recipient(uint64_t delivery, const char *user, const char *otherwise)
+{
+	struct ipc_recipient asked = { .delivery = delivery, .session = 0x300000000 + delivery };
+
+	snprintf(asked.user, sizeof(asked.user), "%s", user);
+	snprintf(asked.otherwise, sizeof(asked.otherwise), "%s", otherwise);
+	send_message(&world.lmtp, IPC_RECIPIENT, &asked, -1);
+}
+
+void
+expect_recipient_refused(uint64_t delivery, enum error_kind kind)
+{
+	struct ipc_message message;
+
+	expect(&world.lmtp, IPC_RECIPIENT_REFUSED, &message);
+	assert_int_equal(message.body.recipient_refused.delivery, delivery);
+	assert_int_equal(message.body.recipient_refused.kind, kind);
+}
+
+void
+expect_found(uint64_t delivery, const char *user, const char *place, uint64_t octets_max,
+    uint64_t messages_max)
+{
+	const struct ipc_warrant *warrant;
+	struct ipc_message message;
+
+	expect(&world.lmtp, IPC_RECIPIENT_FOUND, &message);
+	assert_int_equal(message.body.recipient_found.delivery, delivery);
+	warrant = &message.body.recipient_found.warrant;
+	assert_string_equal(warrant->user, user);
+	assert_string_equal(warrant->place, place);
+	assert_int_equal(warrant->octets_max, octets_max);
+	assert_int_equal(warrant->messages_max, messages_max);
+	assert_int_equal(warrant->maildrop, world.maildrop_number);
+	assert_true(warrant_is_good(warrant, &world.warrant_key));
+}
+
+void
 give_maildrop(uint32_t uid, uint32_t gid, const char *root)
 {
+	struct ipc_message message;
 	struct ipc_started started = { .number = ++world.maildrop_number, .uid = uid, .gid = gid };
 	struct error error;
 	int ends[2];
@@ -214,6 +271,9 @@ give_maildrop(uint32_t uid, uint32_t gid, const char *root)
 	close(ends[0]);
 	channel_close(&world.maildrop);
 	channel_open(&world.maildrop, ends[1], IPC_MAILDROP, IPC_AUTH);
+	expect(&world.maildrop, IPC_WARRANT_KEY, &message);
+	world.warrant_key = message.body.warrant_key;
+	assert_int_equal(world.warrant_key.maildrop, world.maildrop_number);
 }
 
 void

@@ -18,7 +18,8 @@
 extern struct world {
 	pid_t pid;
 	struct config config; /* as auth has it */
-	struct ipc_channel parent, login, maildrop;
+	struct ipc_channel parent, login, lmtp, maildrop;
+	struct ipc_warrant_key warrant_key; /* as world.maildrop was told it */
 	uint32_t maildrop_number; /* of the process that was given last */
 	uint64_t session; /* the last one */
 } world;
@@ -41,6 +42,8 @@ bool log_has(const char *text);
 void send_settings(void);
 /* A new channel to auth; slot: which login process. */
 void open_login(struct ipc_channel *login, uint32_t slot);
+/* The same for world.lmtp. */
+void open_lmtp(uint32_t slot);
 
 void send_message(struct ipc_channel *, enum ipc_type, const void *body, int descriptor);
 /* Waits for the next message, which must be of that type. */
@@ -50,7 +53,13 @@ bool is_silent(struct ipc_channel *);
 uint64_t ask(
     const char *peer, enum ipc_check_method method, const char *user, const char *password);
 void expect_refused(uint64_t session, enum error_kind kind);
-/* Auth wants a maildrop process; it gets one, played by world.maildrop. */
+/* Asks for a recipient; delivery: in every answer. */
+void ask_recipient(uint64_t delivery, const char *user, const char *otherwise);
+void expect_recipient_refused(uint64_t delivery, enum error_kind kind);
+/* A warrant that is good at world.maildrop, and says what it should. */
+void expect_found(uint64_t delivery, const char *user, const char *place, uint64_t octets_max,
+    uint64_t messages_max);
+/* Auth wants a maildrop process; it gets one, played by world.maildrop, and tells it the key. */
 void expect_start(uint32_t uid, uint32_t gid, const char *root);
 void give_maildrop(uint32_t uid, uint32_t gid, const char *root);
 /* GRANTED at login, OPEN at the maildrop, and the two descriptors are one connection. */

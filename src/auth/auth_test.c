@@ -444,7 +444,7 @@ test_a_report(void **state)
 		}
 		assert_int_equal(message.type, IPC_ROW);
 		if (strcmp(message.body.row.name, "users") == 0)
-			seen += message.body.row.number == 6;
+			seen += message.body.row.number == 7;
 		if (strcmp(message.body.row.name, "refused") == 0)
 			seen += message.body.row.number == 1;
 	}

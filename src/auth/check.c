@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "auth/attempt.h"
-#include "auth/maildrops.h"
 #include "auth/talk.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -48,7 +47,7 @@ check_free(struct check *check)
 {
 	leave_table(check);
 	timer_clear(&check->auth->loop.timers, &check->deadline);
-	maildrops_forget(check);
+	maildrops_forget(&check->wait);
 	sasl_end(check->sasl);
 	verify_free(check->job);
 	free(check->open);
@@ -148,8 +147,8 @@ check_wait_for_client(struct check *check)
 	    check, clock_milliseconds() + check->auth->config.login_timeout_seconds * 1000);
 }
 
-void
-check_granted(struct check *check, uint32_t maildrop)
+static void
+granted(struct check *check, uint32_t maildrop)
 {
 	struct ipc_granted granted;
 	struct error error;
@@ -164,6 +163,31 @@ check_granted(struct check *check, uint32_t maildrop)
 		LOG(LOG_LEVEL_WARNING, "answer-lost", LOG_SESSION(check->session),
 		    LOG_REASON(&error));
 	check_free(check);
+}
+
+static int
+serve(struct maildrop_wait *wait, struct link *maildrop, uint32_t number, struct error *error)
+{
+	struct check *check = wait->owner;
+
+	if (link_send(maildrop, IPC_OPEN, check->open, -1, error) < 0)
+		return -1;
+	granted(check, number);
+	return 0;
+}
+
+static void
+not_served(struct maildrop_wait *wait, const struct error *error)
+{
+	check_not_served(wait->owner, error);
+}
+
+void
+check_open(struct check *check, uint32_t uid, uint32_t gid, const char *root)
+{
+	check->wait = (struct maildrop_wait){ .auth = check->auth, .owner = check,
+		.place = check->open->place, .serve = serve, .not_served = not_served };
+	maildrops_find(&check->wait, uid, gid, root);
 }
 
 /* Its deadline has passed. */

@@ -8,8 +8,7 @@
  */
 #pragma once
 
-#include "auth/auth.h"
-#include "ipc/channel.h"
+#include "auth/maildrops.h"
 
 enum check_state {
 	CHECK_TALKING,   /* SASL: the client's next response is awaited */
@@ -35,9 +34,7 @@ struct check {
 	struct sasl *sasl;          /* TALKING */
 	struct verify_job *job;     /* LATER, VERIFYING */
 	struct ipc_open *open;      /* OPENING */
-	struct check *waiting_next; /* OPENING: in its maildrop's list */
-	struct maildrop *maildrop;  /* OPENING: whose list that is */
-	unsigned open_count;        /* how often it was tried */
+	struct maildrop_wait wait;  /* OPENING */
 };
 
 /* A message of a login process: CHECK, SASL_START, SASL_STEP, FORGET. */
@@ -59,8 +56,8 @@ void check_free(struct check *);
 void check_set_deadline(struct check *, uint64_t at);
 /* Its client has to answer a challenge. */
 void check_wait_for_client(struct check *);
-/* The maildrop process of that number awaits the client. */
-void check_granted(struct check *, uint32_t maildrop);
+/* It is right; waits for the maildrop process, and is granted when that awaits the client. */
+void check_open(struct check *, uint32_t uid, uint32_t gid, const char *root);
 /* Right or wrong, it cannot be served. */
 void check_not_served(struct check *, const struct error *);
 /* Wrong: the answer leaves after a delay. */

@@ -5,17 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include "base/log.h"
+#include "base/secret.h"
 #include "users/place.h"
 
 /* A process that ends as idle while it is asked is started again, but not for ever. */
-#define OPENS_MAX 3
+#define TRIES_MAX 3
 
 struct maildrop {
 	struct maildrop *next;
 	struct auth *auth;
 	struct link link;           /* closed: parent was asked to start it */
-	struct check *first, *last; /* wait for it */
+	struct maildrop_wait *first, *last; /* wait for it */
 	uint32_t number;	    /* login knows it by it */
 	struct ipc_start key;
 };
@@ -90,44 +92,34 @@ find_for(const struct auth *auth, uint32_t uid, uint32_t gid, const char *place)
 }
 
 static void
-wait_for(struct maildrop *maildrop, struct check *check)
+wait_for(struct maildrop *maildrop, struct maildrop_wait *wait)
 {
-	check->maildrop = maildrop;
-	check->waiting_next = NULL;
+	wait->maildrop = maildrop;
+	wait->next = NULL;
 	if (maildrop->last != NULL)
-		maildrop->last->waiting_next = check;
+		maildrop->last->next = wait;
 	else
-		maildrop->first = check;
-	maildrop->last = check;
+		maildrop->first = wait;
+	maildrop->last = wait;
 }
 
 void
-maildrops_forget(struct check *check)
+maildrops_forget(struct maildrop_wait *wait)
 {
-	struct maildrop *maildrop = check->maildrop;
-	struct check *before = NULL;
+	struct maildrop *maildrop = wait->maildrop;
+	struct maildrop_wait *before = NULL;
 
 	if (maildrop == NULL)
 		return;
-	for (struct check *c = maildrop->first; c != check; c = c->waiting_next)
-		before = c;
+	for (struct maildrop_wait *w = maildrop->first; w != wait; w = w->next)
+		before = w;
 	if (before == NULL)
-		maildrop->first = check->waiting_next;
+		maildrop->first = wait->next;
 	else
-		before->waiting_next = check->waiting_next;
-	if (maildrop->last == check)
+		before->next = wait->next;
+	if (maildrop->last == wait)
 		maildrop->last = before;
-	check->maildrop = NULL;
-}
-
-/* Hands the check to a process that runs. ERROR_GONE: the process does not run any more. */
-static int
-send_open(struct maildrop *maildrop, struct check *check, struct error *error)
-{
-	if (link_send(&maildrop->link, IPC_OPEN, check->open, -1, error) < 0)
-		return -1;
-	check_granted(check, maildrop->number);
-	return 0;
+	wait->maildrop = NULL;
 }
 
 /* NULL: *error says why. */
@@ -148,44 +140,58 @@ start(struct auth *auth, uint32_t uid, uint32_t gid, const char *root, struct er
 }
 
 void
-maildrops_open(struct check *check, uint32_t uid, uint32_t gid, const char *root)
+maildrops_find(struct maildrop_wait *wait, uint32_t uid, uint32_t gid, const char *root)
 {
-	struct maildrop *maildrop = find_for(check->auth, uid, gid, check->open->place);
+	struct maildrop *maildrop = find_for(wait->auth, uid, gid, wait->place);
 	struct error error;
 
 	while (maildrop != NULL && link_is_open(&maildrop->link)) {
-		if (send_open(maildrop, check, &error) == 0)
+		if (wait->serve(wait, &maildrop->link, maildrop->number, &error) == 0)
 			return;
 		if (error.kind != ERROR_GONE) {
-			check_not_served(check, &error);
+			wait->not_served(wait, &error);
 			return;
 		}
 		maildrop_free(maildrop);
-		maildrop = find_for(check->auth, uid, gid, check->open->place);
+		maildrop = find_for(wait->auth, uid, gid, wait->place);
 	}
-	if (++check->open_count > OPENS_MAX) {
+	if (++wait->tries > TRIES_MAX) {
 		error_set(&error, ERROR_TEMPORARY, "the maildrop process ends again and again");
-		check_not_served(check, &error);
+		wait->not_served(wait, &error);
 		return;
 	}
 	if (maildrop == NULL)
-		maildrop = start(check->auth, uid, gid, root, &error);
+		maildrop = start(wait->auth, uid, gid, root, &error);
 	if (maildrop == NULL)
-		check_not_served(check, &error);
+		wait->not_served(wait, &error);
 	else
-		wait_for(maildrop, check);
+		wait_for(maildrop, wait);
 }
 
 /* The waiting list, which is empty then. */
-static struct check *
+static struct maildrop_wait *
 take_waiting(struct maildrop *maildrop)
 {
-	struct check *first = maildrop->first;
+	struct maildrop_wait *first = maildrop->first;
 
-	for (struct check *c = first; c != NULL; c = c->waiting_next)
-		c->maildrop = NULL;
+	for (struct maildrop_wait *w = first; w != NULL; w = w->next)
+		w->maildrop = NULL;
 	maildrop->first = maildrop->last = NULL;
 	return first;
+}
+
+/* Before anybody hears of the process: a warrant must find the key there. */
+static void
+send_key(struct maildrop *maildrop)
+{
+	struct ipc_warrant_key key = maildrop->auth->warrant_key;
+	struct error error;
+
+	key.maildrop = maildrop->number;
+	if (link_send(&maildrop->link, IPC_WARRANT_KEY, &key, -1, &error) < 0)
+		LOG(LOG_LEVEL_WARNING, "key-not-sent", LOG_NUMBER("uid", maildrop->key.uid),
+		    LOG_REASON(&error));
+	secret_wipe(&key, sizeof(key));
 }
 
 void
@@ -193,7 +199,7 @@ maildrops_started(struct auth *auth, struct ipc_message *message)
 {
 	const struct ipc_started *started = &message->body.started;
 	struct maildrop *maildrop = find_exact(auth, started->uid, started->gid, started->root);
-	struct check *waiting;
+	struct maildrop_wait *waiting;
 	struct error error;
 
 	/* One that nobody asked for runs since before this auth process did. */
@@ -209,12 +215,14 @@ maildrops_started(struct auth *auth, struct ipc_message *message)
 		LOG(LOG_LEVEL_ERROR, "maildrop-channel-lost", LOG_NUMBER("uid", started->uid),
 		    LOG_REASON(&error));
 		maildrop_free(maildrop);
+	} else {
+		send_key(maildrop);
 	}
 	message->descriptor = -1;
-	for (struct check *next; waiting != NULL; waiting = next) {
-		next = waiting->waiting_next;
+	for (struct maildrop_wait *next; waiting != NULL; waiting = next) {
+		next = waiting->next;
 		/* By its key: the process may end while its list is worked through. */
-		maildrops_open(waiting, started->uid, started->gid, started->root);
+		maildrops_find(waiting, started->uid, started->gid, started->root);
 	}
 }
 
@@ -222,7 +230,7 @@ void
 maildrops_not_started(struct auth *auth, const struct ipc_not_started *answer)
 {
 	struct maildrop *maildrop = find_exact(auth, answer->uid, answer->gid, answer->root);
-	struct check *waiting;
+	struct maildrop_wait *waiting;
 	struct error error;
 
 	if (maildrop == NULL || link_is_open(&maildrop->link))
@@ -231,9 +239,9 @@ maildrops_not_started(struct auth *auth, const struct ipc_not_started *answer)
 	    answer->uid, answer->text);
 	waiting = take_waiting(maildrop);
 	maildrop_free(maildrop);
-	for (struct check *next; waiting != NULL; waiting = next) {
-		next = waiting->waiting_next;
-		check_not_served(waiting, &error);
+	for (struct maildrop_wait *next; waiting != NULL; waiting = next) {
+		next = waiting->next;
+		waiting->not_served(waiting, &error);
 	}
 }
 

@@ -4,15 +4,34 @@
  */
 #pragma once
 
-#include "auth/check.h"
+#include "auth/auth.h"
+#include "ipc/channel.h"
+
+struct maildrop;
 
 /*
- * Sends check->open to the process that serves it, now or once that is started. Ends with
- * check_granted() or check_not_served(), perhaps before it returns.
+ * Needs the process that serves a place: a part of a check or of a recipient, who fills all but the last
+ * three.
  */
-void maildrops_open(struct check *, uint32_t uid, uint32_t gid, const char *root);
-/* The check no longer waits. */
-void maildrops_forget(struct check *);
+struct maildrop_wait {
+	struct auth *auth;
+	void *owner;
+	const char *place;
+	/* The process of that number runs. -1: it is not served by this one; ERROR_GONE: by another one. */
+	int (*serve)(struct maildrop_wait *, struct link *, uint32_t number, struct error *);
+	void (*not_served)(struct maildrop_wait *, const struct error *);
+	struct maildrop *maildrop;	/* in whose list it waits; NULL: in none */
+	struct maildrop_wait *next;	/* in that list */
+	unsigned tries;
+};
+
+/*
+ * Finds the process, or has it started. Ends with serve() or not_served(), of which each may free the
+ * wait, perhaps before it returns.
+ */
+void maildrops_find(struct maildrop_wait *, uint32_t uid, uint32_t gid, const char *root);
+/* It no longer waits. */
+void maildrops_forget(struct maildrop_wait *);
 /* Messages of parent's. */
 void maildrops_started(struct auth *, struct ipc_message *);
 void maildrops_not_started(struct auth *, const struct ipc_not_started *);

@@ -2,14 +2,16 @@
  * restante-auth: does this password open this maildrop, and whose is it?
  *
  * It checks credentials (password, APOP, SASL) against the users file, slows guessing, and has the
- * maildrop opened by the maildrop process of the user's uid, which it has started if need be.
+ * maildrop opened by the maildrop process of the user's uid, which it has started if need be. It tells
+ * lmtp which recipients have a maildrop, and writes the warrants for mail to them.
  *
  * Holds: the users file, the credentials that are being checked, a keyed digest of those that were
  * right a short while ago. Never sees: a client's socket, a mailbox, a TLS key. It can read the
  * directory of the users file, and nothing else; it cannot open a connection or run a program.
  *
  * Talks to: parent (descriptor 3: settings, channels, START), login (CHECK, SASL_START, SASL_STEP,
- * FORGET; REFUSED, SASL_CHALLENGE, GRANTED), maildrop (OPEN). One thread talks, a few others hash.
+ * FORGET; REFUSED, SASL_CHALLENGE, GRANTED), lmtp (RECIPIENT; RECIPIENT_FOUND, RECIPIENT_REFUSED),
+ * maildrop (WARRANT_KEY, OPEN). One thread talks, a few others hash.
  */
 
 #include <getopt.h>
@@ -23,7 +25,9 @@
 #include <unistd.h>
 
 #include "auth/attempt.h"
+#include "auth/lookup.h"
 #include "auth/maildrops.h"
+#include "auth/recipients.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "sandbox/sandbox.h"
@@ -45,15 +49,15 @@ login_received(struct link *link, struct ipc_message *message)
 	check_message(link->owner, message);
 }
 
-/* IPC_CHANNEL: a new login process, or one that took another's place. */
+/* A new login process, or one that took another's place. */
 static void
-take_channel(struct auth *auth, struct ipc_message *message)
+take_login(struct auth *auth, struct ipc_message *message)
 {
 	uint32_t slot = message->body.channel.slot;
 	struct login *login = slot < LOGINS_MAX ? auth->logins[slot] : NULL;
 	struct error error;
 
-	if (message->body.channel.role != IPC_LOGIN || slot >= LOGINS_MAX)
+	if (slot >= LOGINS_MAX)
 		return;
 	if (login == NULL)
 		login = auth->logins[slot] = calloc(1, sizeof(*login));
@@ -71,6 +75,15 @@ take_channel(struct auth *auth, struct ipc_message *message)
 		LOG(LOG_LEVEL_ERROR, "login-channel-lost", LOG_NUMBER("slot", slot),
 		    LOG_REASON(&error));
 	message->descriptor = -1;
+}
+
+static void
+take_channel(struct auth *auth, struct ipc_message *message)
+{
+	if (message->body.channel.role == IPC_LOGIN)
+		take_login(auth, message);
+	else if (message->body.channel.role == IPC_LMTP)
+		recipients_channel(auth, message);
 }
 
 static unsigned
@@ -111,7 +124,7 @@ take_settings(struct auth *auth, struct ipc_message *message)
 	if (auth->configured)
 		return;
 	auth->configured = true;
-	users_file_refresh(&auth->users);
+	(void)lookup_refresh(auth);
 	if (link_send(&auth->parent, IPC_READY, NULL, -1, &error) < 0)
 		LOG(LOG_LEVEL_ERROR, "parent-gone", LOG_REASON(&error));
 }
@@ -168,6 +181,8 @@ take_report(struct auth *auth, struct ipc_message *message)
 		{ "throttled", auth->counts.throttled },
 		{ "not-served", auth->counts.not_served },
 		{ "cache-hits", auth->counts.cache_hits },
+		{ "recipients", auth->counts.recipients },
+		{ "recipients-refused", auth->counts.recipients_refused },
 		{ "checks-now", auth->check_count },
 		{ "maildrop-processes", maildrops_count(auth) },
 	};
@@ -228,7 +243,7 @@ static int
 auth_open(struct auth *auth, const char *users_path, struct error *error)
 {
 	users_file_open(&auth->users, users_path);
-	if (digest_key_make(&auth->key, error) < 0 ||
+	if (digest_key_make(&auth->key, error) < 0 || warrant_key_make(&auth->warrant_key, error) < 0 ||
 	    throttle_open(&auth->throttle, &auth->key, error) < 0 ||
 	    pool_open(&auth->pool, POOL_QUEUE, error) < 0 || loop_open(&auth->loop, error) < 0)
 		return -1;
@@ -250,6 +265,7 @@ auth_close(struct auth *auth)
 {
 	watch_end(&auth->pool_watch);
 	check_free_all(auth);
+	recipients_free_all(auth);
 	maildrops_free_all(auth);
 	for (size_t i = 0; i < LOGINS_MAX; i++) {
 		if (auth->logins[i] != NULL)

@@ -9,6 +9,7 @@
 
 #define POP3_PORT  110
 #define POP3S_PORT 995
+#define LMTP_PORT  24
 
 #define LABEL_LENGTH_MAX 63
 
@@ -105,9 +106,17 @@ check_listener(const struct config *config, uint32_t index, const struct section
 	int line = lines->listeners[index];
 	struct in6_addr address;
 
+	if (config_is_path(listener->address)) {
+		check_socket(config, index, lines, problems);
+		return;
+	}
+	if (lines->mode_given[index])
+		problem_add(problems, line,
+		    "listener `%s`: mode and group are for a Unix socket; leave them out, or write its "
+		    "path as the address", listener->title);
 	if (strcmp(listener->address, "*") != 0 && !address_parse(listener->address, &address))
 		problem_add(problems, line,
-		    "listener `%s`: address `%s` is not numeric; write it as in 192.0.2.1 or "
+		    "listener `%s`: address `%.40s` is not numeric; write it as in 192.0.2.1 or "
 		    "2001:db8::1, or "
 		    "* for all",
 		    listener->title, listener->address);
@@ -120,7 +129,7 @@ check_listener(const struct config *config, uint32_t index, const struct section
 	for (uint32_t i = 0; i < index; i++) {
 		const struct config_listener *other = &config->listeners[i];
 
-		if (other->port == listener->port &&
+		if (other->port == listener->port && !config_is_path(other->address) &&
 		    same_address(other->address, listener->address))
 			problem_add(problems, line,
 			    "listener `%s`: port %u of that address is taken by listener `%s`; "
@@ -135,7 +144,12 @@ static void
 complete_listener(struct config *config, uint32_t index, const struct section_lines *lines)
 {
 	struct config_listener *listener = &config->listeners[index];
+	bool lmtp = listener->protocol == CONFIG_LMTP;
 
+	if (!lines->address_given[index])
+		strcpy(listener->address, lmtp ? "127.0.0.1" : config_listener_keys[0].fallback);
+	if (config_is_path(listener->address))
+		return;
 	if (!lines->tls_given[index]) {
 		if (lines->port_given[index] && listener->port == POP3S_PORT)
 			listener->tls = CONFIG_TLS_IMPLICIT;
@@ -144,10 +158,14 @@ complete_listener(struct config *config, uint32_t index, const struct section_li
 			    config->certificate_count > 0 ? CONFIG_TLS_STLS : CONFIG_TLS_NONE;
 	}
 	if (!lines->port_given[index])
-		listener->port = listener->tls == CONFIG_TLS_IMPLICIT ? POP3S_PORT : POP3_PORT;
+		listener->port = lmtp ? LMTP_PORT :
+		    listener->tls == CONFIG_TLS_IMPLICIT ? POP3S_PORT : POP3_PORT;
 }
 
-/* Without a certificate nobody's password should travel further than this host. */
+/*
+ * For POP3, where the file has none. Without a certificate nobody's password should travel further than this
+ * host.
+ */
 static void
 default_listeners(struct config *config)
 {
@@ -163,9 +181,11 @@ default_listeners(struct config *config)
 		{ .title = "loopback6", .address = "::1", .port = POP3_PORT },
 	};
 
-	memcpy(config->listeners, config->certificate_count > 0 ? with_tls : without_tls,
-	    sizeof(with_tls));
-	config->listener_count = 2;
+	if (config->listener_count + 2 > CONFIG_LISTENERS_MAX)
+		return;
+	memcpy(&config->listeners[config->listener_count],
+	    config->certificate_count > 0 ? with_tls : without_tls, sizeof(with_tls));
+	config->listener_count += 2;
 }
 
 static void
@@ -193,12 +213,12 @@ config_check(struct config *config, const struct section_lines *lines, struct pr
 	check_texts(config, problems);
 	check_limits(config, problems);
 	check_certificates(config, lines, problems);
-	config->listeners_from_file = config->listener_count > 0;
-	if (config->listener_count == 0)
+	check_lmtp(config, problems);
+	config->listeners_from_file = config->listener_count;
+	for (uint32_t i = 0; i < config->listener_count; i++)
+		complete_listener(config, i, lines);
+	if (!config_speaks(config, CONFIG_POP3))
 		default_listeners(config);
-	else
-		for (uint32_t i = 0; i < config->listener_count; i++)
-			complete_listener(config, i, lines);
 	for (uint32_t i = 0; i < config->listener_count; i++)
 		check_listener(config, i, lines, problems);
 }

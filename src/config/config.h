@@ -16,18 +16,21 @@
 #define CONFIG_CERTIFICATES_MAX 16
 #define CONFIG_KEYS_MAX         64
 
-enum config_protocol { CONFIG_POP3, CONFIG_PROTOCOL_COUNT };
+enum config_protocol { CONFIG_POP3, CONFIG_LMTP, CONFIG_PROTOCOL_COUNT };
 enum config_tls_mode { CONFIG_TLS_NONE, CONFIG_TLS_STLS, CONFIG_TLS_IMPLICIT };
 enum config_plaintext { CONFIG_PLAINTEXT_NEVER, CONFIG_PLAINTEXT_LOOPBACK, CONFIG_PLAINTEXT_ALWAYS };
 enum config_takeover { CONFIG_TAKEOVER_NEVER, CONFIG_TAKEOVER_SILENT, CONFIG_TAKEOVER_NEWEST };
+enum config_over_quota { CONFIG_OVER_QUOTA_TEMPORARY, CONFIG_OVER_QUOTA_PERMANENT };
 enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG };
 
 struct config_listener {
 	char title[64];
-	char address[PEER_SIZE];	/* "*": IPv4 and IPv6; else a numeric address */
+	char address[LISTENER_SIZE];	/* "*": IPv4 and IPv6; a numeric address; or a path: a Unix socket */
 	uint32_t port;
 	uint32_t protocol;		/* enum config_protocol */
 	uint32_t tls;			/* enum config_tls_mode */
+	char mode[8];			/* of a Unix socket, octal */
+	char group[64];			/* of a Unix socket; empty: as it comes */
 };
 
 struct config_certificate {
@@ -48,6 +51,12 @@ struct config {
 	char run_directory[PATH_SIZE];
 	char login_user[TEXT_SIZE];	/* a name or a number; used when started by root */
 	char auth_user[TEXT_SIZE];
+	char lmtp_user[TEXT_SIZE];
+	char lmtp_spool_directory[PATH_SIZE];
+	char lmtp_domains[LIST_SIZE];	/* whose users are known without their domain, too; empty: our own */
+	char lmtp_networks[LIST_SIZE];	/* from which clients may come */
+	char lmtp_xclient_hosts[LIST_SIZE];	/* networks, or "unix": who may say XCLIENT */
+	char lmtp_delimiter[2];		/* of address extensions; empty: none */
 	char sasl_mechanisms[TEXT_SIZE];	/* separated by spaces, in the order announced */
 	uint64_t plaintext_logins;	/* enum config_plaintext: passwords without TLS? */
 	uint64_t apop;			/* booleans are 0 or 1 */
@@ -70,6 +79,9 @@ struct config {
 	uint64_t takeover_silent_seconds;
 	uint64_t maildrop_idle_seconds;	/* a maildrop process without a session ends after so long */
 	uint64_t stop_grace_seconds;
+	uint64_t quota_storage_max;	/* octets; for users whose line has no quota. 0: no limit */
+	uint64_t quota_messages_max;
+	uint64_t quota_warning_percent;	/* a delivery that passes it is logged; 0: none is */
 	uint64_t auth_threads;		/* 0: one per core */
 	uint64_t auth_cache_seconds;	/* 0: no cache */
 	uint64_t auth_cache_entries;
@@ -77,10 +89,16 @@ struct config {
 	uint64_t auth_refusal_seconds;
 	uint64_t auth_failure_delay_milliseconds;
 	uint64_t ticket_key_hours;
+	uint64_t lmtp_size_max_octets;	/* of a message; 0: no limit */
+	uint64_t lmtp_recipients_max;	/* of a message */
+	uint64_t lmtp_connections_max;
+	uint64_t lmtp_timeout_seconds;	/* a client that says, or takes, nothing for so long */
+	uint64_t lmtp_detail_folders;	/* deliver to the folder that the extension names */
+	uint64_t over_quota;		/* enum config_over_quota */
 	uint32_t listener_count, certificate_count;
 	struct config_listener listeners[CONFIG_LISTENERS_MAX];
 	struct config_certificate certificates[CONFIG_CERTIFICATES_MAX];
-	uint32_t listeners_from_file;	/* 0: the listeners are the default ones */
+	uint32_t listeners_from_file;	/* so many of them; the others are the default ones */
 	uint32_t lines[CONFIG_KEYS_MAX];	/* by row of config_keys[]: where the file sets it; 0: default */
 };
 
@@ -119,6 +137,12 @@ int config_read(struct config *, const char *path, char *problems, size_t size);
 void config_doubts(const struct config *, const char *path, char *text, size_t size);
 /* Does mail_place have that letter behind a percent sign? */
 bool config_place_has(const struct config *, char letter);
+/* Is there a listener for it? */
+bool config_speaks(const struct config *, enum config_protocol);
+/* Is the address of a listener a path? */
+bool config_is_path(const char *address);
+/* The mode of a Unix socket as a number. */
+unsigned config_mode(const struct config_listener *);
 /* The value of a row as it would be written in the file. base: the struct the row is about. */
 void config_value(const void *base, const struct config_key *, char *text, size_t size);
 

@@ -44,6 +44,8 @@ read_text(const char *text, struct config *config, char *problems, size_t size)
 	"%% (a percent sign)"
 #define NOT_SERVED "which no user is served from; write it without //, . and .."
 
+#define NO_NETWORK                                                                                 \
+	"is no network; write it as in 192.0.2.0/24 or 2001:db8::/32, without bits behind the prefix"
 #define CERTIFICATE "certificate main { chain = /c.pem\nkey = /k.pem }\n"
 
 /* problems: each line without the file's name. */
@@ -140,6 +142,26 @@ static const struct {
 	{ "listener a {\n tls = implicit\n}\n", ":3: listener `a`: tls = implicit needs a "
 						"certificate; add a section certificate with chain "
 						"and key" },
+	{ "listener a { address = /run/lmtp }\n", ":1: listener `a`: only lmtp is spoken on a Unix socket" },
+	{ "listener a { protocol = lmtp\naddress = /run/lmtp\nport = 24\ntls = stls\nmode = 0888 }\n" CERTIFICATE,
+	    ":5: listener `a`: a Unix socket has no port; leave it out\n"
+	    ":5: listener `a`: there is no TLS on a Unix socket; leave it out\n"
+	    ":5: listener `a`: mode `0888` is none; write it in octal, as in 0660" },
+	{ "listener a { protocol = lmtp\naddress = /run/lmtp\nmode = 1777 }\n",
+	    ":3: listener `a`: mode `1777` is none; write it in octal, as in 0660" },
+	{ "listener a { protocol = lmtp\ngroup = mail }\n",
+	    ":2: listener `a`: mode and group are for a Unix socket; leave them out, or write its path as the address" },
+	{ "listener a { protocol = lmtp\naddress = /l }\nlistener b { protocol = lmtp\naddress = /l }\n",
+	    ":4: listener `b`: listener `a` has that path; give it another or leave it out" },
+	{ "listener a { protocol = lmtp\naddress = 127.0.0.1\nport = 110 }\nlistener b { address = 127.0.0.1 }\n",
+	    ":4: listener `b`: port 110 of that address is taken by listener `a`; give it another port or leave it "
+	    "out" },
+	{ "lmtp_networks = \"192.0.2.0/24 192.0.2.1/24 unix\"\nlmtp_xclient_hosts = \"unix host\"\n",
+	    ":1: lmtp_networks: `192.0.2.1/24` " NO_NETWORK "\n:1: lmtp_networks: `unix` " NO_NETWORK "\n"
+	    ":2: lmtp_xclient_hosts: `host` " NO_NETWORK },
+	{ "lmtp_delimiter = \"@\"\n", ":1: lmtp_delimiter = `@` would cut names apart; it is mostly + or -" },
+	{ "lmtp_delimiter = x\n", ":1: lmtp_delimiter = `x` would cut names apart; it is mostly + or -" },
+	{ "over_quota = never\n", ":1: over_quota = `never` is not known; it can be temporary or permanent" },
 	{ "listener a { tls = ssl }\n",
 	    ":1: tls = `ssl` is not known; it can be none, stls or implicit" },
 	{ "listener a { port = 1110 }\nlistener b { address = 127.0.0.1\nport = 1110 }\n",
@@ -229,19 +251,27 @@ static const struct listener_case {
 	uint32_t count;
 	struct {
 		const char *address;
-		uint32_t port, tls;
-	} expected[2];
+		uint32_t port, tls, protocol;
+	} expected[3];
 } listener_cases[] = {
-	{ "", 2, { { "127.0.0.1", 110, CONFIG_TLS_NONE }, { "::1", 110, CONFIG_TLS_NONE } } },
-	{ CERTIFICATE, 2, { { "*", 110, CONFIG_TLS_STLS }, { "*", 995, CONFIG_TLS_IMPLICIT } } },
-	{ "listener a { }\n", 1, { { "*", 110, CONFIG_TLS_NONE } } },
-	{ "listener a { }\n" CERTIFICATE, 1, { { "*", 110, CONFIG_TLS_STLS } } },
-	{ "listener a { port = 995 }\n" CERTIFICATE, 1, { { "*", 995, CONFIG_TLS_IMPLICIT } } },
-	{ "listener a { tls = implicit }\n" CERTIFICATE, 1, { { "*", 995, CONFIG_TLS_IMPLICIT } } },
+	{ "", 2, { { "127.0.0.1", 110, CONFIG_TLS_NONE, CONFIG_POP3 }, { "::1", 110, CONFIG_TLS_NONE, CONFIG_POP3 } } },
+	{ CERTIFICATE, 2, { { "*", 110, CONFIG_TLS_STLS, CONFIG_POP3 }, { "*", 995, CONFIG_TLS_IMPLICIT, CONFIG_POP3 } } },
+	{ "listener a { }\n", 1, { { "*", 110, CONFIG_TLS_NONE, CONFIG_POP3 } } },
+	{ "listener a { }\n" CERTIFICATE, 1, { { "*", 110, CONFIG_TLS_STLS, CONFIG_POP3 } } },
+	{ "listener a { port = 995 }\n" CERTIFICATE, 1, { { "*", 995, CONFIG_TLS_IMPLICIT, CONFIG_POP3 } } },
+	{ "listener a { tls = implicit }\n" CERTIFICATE, 1, { { "*", 995, CONFIG_TLS_IMPLICIT, CONFIG_POP3 } } },
 	{ "listener a { port = 995\ntls = stls }\n" CERTIFICATE, 1,
-	    { { "*", 995, CONFIG_TLS_STLS } } },
+	    { { "*", 995, CONFIG_TLS_STLS, CONFIG_POP3 } } },
 	{ "listener a { tls = none\naddress = 127.0.0.1 }\nlistener b { address = \"::1\" }\n", 2,
-	    { { "127.0.0.1", 110, CONFIG_TLS_NONE }, { "::1", 110, CONFIG_TLS_NONE } } },
+	    { { "127.0.0.1", 110, CONFIG_TLS_NONE, CONFIG_POP3 }, { "::1", 110, CONFIG_TLS_NONE, CONFIG_POP3 } } },
+	/* One for LMTP takes none of POP3's away. */
+	{ "listener a { protocol = lmtp }\n", 3, { { "127.0.0.1", 24, CONFIG_TLS_NONE, CONFIG_LMTP },
+	    { "127.0.0.1", 110, CONFIG_TLS_NONE, CONFIG_POP3 }, { "::1", 110, CONFIG_TLS_NONE, CONFIG_POP3 } } },
+	{ "listener a { protocol = lmtp\naddress = \"::1\"\nport = 2424 }\n" CERTIFICATE, 3,
+	    { { "::1", 2424, CONFIG_TLS_STLS, CONFIG_LMTP }, { "*", 110, CONFIG_TLS_STLS, CONFIG_POP3 },
+	    { "*", 995, CONFIG_TLS_IMPLICIT, CONFIG_POP3 } } },
+	{ "listener a { protocol = lmtp\naddress = /run/x/lmtp }\nlistener b { }\n" CERTIFICATE, 2,
+	    { { "/run/x/lmtp", 0, CONFIG_TLS_NONE, CONFIG_LMTP }, { "*", 110, CONFIG_TLS_STLS, CONFIG_POP3 } } },
 };
 
 static void
@@ -261,7 +291,8 @@ test_listeners(void **state)
 			assert_string_equal(config.listeners[n].address, c->expected[n].address);
 			assert_int_equal(config.listeners[n].port, c->expected[n].port);
 			assert_int_equal(config.listeners[n].tls, c->expected[n].tls);
-			assert_int_equal(config.listeners[n].protocol, CONFIG_POP3);
+			assert_int_equal(config.listeners[n].protocol, c->expected[n].protocol);
+			assert_string_equal(config.listeners[n].mode, n < config.listeners_from_file ? "0660" : "");
 		}
 	}
 }
@@ -361,6 +392,15 @@ test_doubts(void **state)
 		{ "mail_place = \"maildir:/srv/%%u\"\n",
 		    ":1: warning: mail_place = `maildir:/srv/%%u` is one maildrop for all users; "
 		    "with %u, %n or %h in it each has one of his own" },
+		{ "listener a { protocol = lmtp\naddress = /run/lmtp }\n", "" },
+		{ "listener a { protocol = lmtp }\nlistener b { protocol = lmtp\naddress = \"::1\" }\n", "" },
+		{ "listener a { protocol = lmtp\naddress = \"*\" }\nlmtp_networks = 192.0.2.0/24\n", "" },
+		{ "listener a { protocol = lmtp\naddress = 192.0.2.1 }\n",
+		    ": warning: listener `a` can be reached from elsewhere, but lmtp_networks lets in only this host; "
+		    "name the hosts of your MTAs there, or listen on 127.0.0.1 or a Unix socket" },
+		{ "listener a { protocol = lmtp }\nlmtp_networks = ::/0\n",
+		    ":2: warning: with ::/0 in lmtp_networks anybody may hand in mail; name the hosts of your MTAs" },
+		{ "lmtp_networks = ::/0\n", "" },
 	};
 	static struct config config;
 	char problems[4096], doubts[1024], expected[1024];

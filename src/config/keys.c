@@ -15,7 +15,8 @@ static const char *const plaintext_words[] = { "never", "loopback", "always", NU
 static const char *const log_words[] = { "stderr", "syslog", NULL };
 static const char *const level_words[] = { "error", "warning", "info", "debug", NULL };
 static const char *const takeover_words[] = { "never", "silent", "newest", NULL };
-static const char *const protocol_words[] = { "pop3", NULL };
+static const char *const protocol_words[] = { "pop3", "lmtp", NULL };
+static const char *const over_quota_words[] = { "temporary", "permanent", NULL };
 static const char *const tls_words[] = { "none", "stls", "implicit", NULL };
 static const char *const mechanism_words[] = { "PLAIN", "LOGIN", NULL };
 
@@ -42,6 +43,30 @@ const struct config_key config_keys[] = {
 	  "whom restante-login runs as when root starts the server" },
 	{ "auth_user", CONFIG_TEXT, TOP(auth_user), "_restante-auth", 0, 0, NULL,
 	  "whom restante-auth runs as when root starts the server" },
+	{ "lmtp_user", CONFIG_TEXT, TOP(lmtp_user), "_restante-lmtp", 0, 0, NULL,
+	  "whom restante-lmtp runs as when root starts the server" },
+	{ "lmtp_spool_directory", CONFIG_PATH, TOP(lmtp_spool_directory), "/var/spool/restante", 0, 0, NULL,
+	  "where a message is that is not delivered yet" },
+	{ "lmtp_domains", CONFIG_TEXT, TOP(lmtp_domains), "", 0, 0, NULL,
+	  "domains of users without a domain; empty: hostname and localhost" },
+	{ "lmtp_networks", CONFIG_TEXT, TOP(lmtp_networks), "127.0.0.0/8 ::1/128", 0, 0, NULL,
+	  "from which addresses mail is taken" },
+	{ "lmtp_xclient_hosts", CONFIG_TEXT, TOP(lmtp_xclient_hosts), "", 0, 0, NULL,
+	  "who may say XCLIENT: networks, or unix" },
+	{ "lmtp_delimiter", CONFIG_TEXT, TOP(lmtp_delimiter), "+", 0, 0, NULL,
+	  "what begins the extension of an address; empty: nothing" },
+	{ "lmtp_detail_folders", CONFIG_BOOLEAN, TOP(lmtp_detail_folders), "no", 0, 0, NULL,
+	  "deliver to the folder that the extension names" },
+	{ "lmtp_size_max_octets", CONFIG_NUMBER, TOP(lmtp_size_max_octets), "1073741824", 0, UINT64_C(1) << 48,
+	  NULL, "the biggest message that is taken; 0: any" },
+	{ "lmtp_recipients_max", CONFIG_NUMBER, TOP(lmtp_recipients_max), "1000", 100, 100000, NULL,
+	  "recipients of one message" },
+	{ "lmtp_connections_max", CONFIG_NUMBER, TOP(lmtp_connections_max), "1000", 1, MANY, NULL,
+	  "connections to restante-lmtp" },
+	{ "lmtp_timeout_seconds", CONFIG_NUMBER, TOP(lmtp_timeout_seconds), "300", 300, DAY, NULL,
+	  "a client that says or takes nothing for so long is sent away" },
+	{ "over_quota", CONFIG_CHOICE, TOP(over_quota), "temporary", 0, 0, over_quota_words,
+	  "what is said about mail for a full maildrop" },
 	{ "sasl_mechanisms", CONFIG_TEXT, TOP(sasl_mechanisms), "PLAIN LOGIN", 0, 0, mechanism_words,
 	  "mechanisms of AUTH, in the order announced" },
 	{ "plaintext_logins", CONFIG_CHOICE, TOP(plaintext_logins), "never", 0, 0, plaintext_words,
@@ -86,6 +111,12 @@ const struct config_key config_keys[] = {
 	  "a restante-maildrop without a session ends after so long" },
 	{ "stop_grace_seconds", CONFIG_NUMBER, TOP(stop_grace_seconds), "30", 1, 3600, NULL,
 	  "how long running sessions have when the server stops" },
+	{ "quota_storage_max", CONFIG_NUMBER, TOP(quota_storage_max), "0", 0, INT64_MAX, NULL,
+	  "octets a maildrop may hold whose user has no quota_rule; 0: no limit" },
+	{ "quota_messages_max", CONFIG_NUMBER, TOP(quota_messages_max), "0", 0, INT64_MAX, NULL,
+	  "and how many messages" },
+	{ "quota_warning_percent", CONFIG_NUMBER, TOP(quota_warning_percent), "90", 0, 100, NULL,
+	  "a delivery with which a maildrop becomes so full is logged; 0: none" },
 	{ "auth_threads", CONFIG_NUMBER, TOP(auth_threads), "0", 0, 64, NULL,
 	  "threads that check passwords; 0: one per core" },
 	{ "auth_cache_seconds", CONFIG_NUMBER, TOP(auth_cache_seconds), "300", 0, DAY, NULL,
@@ -105,13 +136,17 @@ const struct config_key config_keys[] = {
 
 const struct config_key config_listener_keys[] = {
 	{ "address", CONFIG_TEXT, LISTENER(address), "*", 0, 0, NULL,
-	  "a numeric address; *: every IPv4 and IPv6 address" },
+	  "a numeric address; *: every IPv4 and IPv6 address; or the path of a Unix socket" },
 	{ "port", CONFIG_NUMBER, LISTENER(port), "110", 1, 65535, NULL,
-	  "a TCP port; 995 is the default with implicit TLS" },
+	  "a TCP port; 995 is the default with implicit TLS, 24 with LMTP" },
 	{ "protocol", CONFIG_CHOICE, LISTENER(protocol), "pop3", 0, 0, protocol_words,
 	  "what is spoken" },
 	{ "tls", CONFIG_CHOICE, LISTENER(tls), "stls", 0, 0, tls_words,
 	  "none, offered with STLS, or implicit from the first octet" },
+	{ "mode", CONFIG_TEXT, LISTENER(mode), "0660", 0, 0, NULL,
+	  "who may connect to a Unix socket" },
+	{ "group", CONFIG_TEXT, LISTENER(group), "", 0, 0, NULL,
+	  "the group of a Unix socket; empty: as it comes" },
 	{ .name = NULL },
 };
 

@@ -150,5 +150,6 @@ config_doubts(const struct config *config, const char *path, char *text, size_t 
 		    "each has one of his own",
 		    config->mail_place,
 		    config_place_has(config, 'd') ? "all users of a domain" : "all users");
+	lmtp_doubts(config, &doubts);
 	problems_write(&doubts, path, text, size);
 }

@@ -218,6 +218,13 @@ title_copy(cfg_t *cfg, cfg_opt_t *option, char *title, size_t size, uint32_t cou
 	return true;
 }
 
+/* Has the section listener that was read this key? */
+static bool
+is_given(const char *key)
+{
+	return reading.section_lines[key_find(config_listener_keys, key) - config_listener_keys] != 0;
+}
+
 static int
 listener_seen(cfg_t *cfg, cfg_opt_t *option)
 {
@@ -226,15 +233,13 @@ listener_seen(cfg_t *cfg, cfg_opt_t *option)
 
 	if (title_copy(cfg, option, listener->title, sizeof(listener->title), *count,
 		CONFIG_LISTENERS_MAX)) {
-		if (reading.section_lines[0] == 0)
-			strcpy(listener->address, config_listener_keys[0].fallback);
 		reading.lines.listeners[*count] = cfg->line;
-		reading.lines.port_given[*count] =
-		    reading.section_lines[key_find(config_listener_keys, "port") -
-					  config_listener_keys] != 0;
-		reading.lines.tls_given[*count] =
-		    reading.section_lines[key_find(config_listener_keys, "tls") -
-					  config_listener_keys] != 0;
+		reading.lines.address_given[*count] = is_given("address");
+		reading.lines.port_given[*count] = is_given("port");
+		reading.lines.tls_given[*count] = is_given("tls");
+		reading.lines.mode_given[*count] = is_given("mode") || is_given("group");
+		if (!is_given("mode"))
+			strcpy(listener->mode, key_find(config_listener_keys, "mode")->fallback);
 		reading.config.listeners[(*count)++] = *listener;
 	}
 	section_reset();

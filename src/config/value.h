@@ -43,7 +43,8 @@ const struct config_key *key_find(const struct config_key keys[], const char *na
  */
 struct section_lines {
 	int listeners[CONFIG_LISTENERS_MAX], certificates[CONFIG_CERTIFICATES_MAX];
-	bool port_given[CONFIG_LISTENERS_MAX], tls_given[CONFIG_LISTENERS_MAX];
+	bool address_given[CONFIG_LISTENERS_MAX], port_given[CONFIG_LISTENERS_MAX];
+	bool tls_given[CONFIG_LISTENERS_MAX], mode_given[CONFIG_LISTENERS_MAX];
 };
 
 void config_check(struct config *, const struct section_lines *, struct problems *);
@@ -51,5 +52,10 @@ void config_check(struct config *, const struct section_lines *, struct problems
 int line_of(const struct config *, const char *name);
 /* What mail_place alone can show. */
 void check_place(const struct config *, struct problems *);
+/* What belongs to LMTP alone: its networks, its delimiter; and what may not be meant. */
+void check_lmtp(const struct config *, struct problems *);
+void lmtp_doubts(const struct config *, struct problems *);
+/* A listener on a Unix socket. */
+void check_socket(const struct config *, uint32_t index, const struct section_lines *, struct problems *);
 /* "FILE:LINE: text" for each, in the order of the lines, separated by newlines. */
 void problems_write(struct problems *, const char *path, char *text, size_t size);

@@ -53,7 +53,7 @@ ctl_config(int argc, char **argv)
 	}
 	for (uint32_t i = 0; i < config.listener_count; i++)
 		section_print("listener", config.listeners[i].title, &config.listeners[i],
-		    config_listener_keys, config.listeners_from_file ? path : "default");
+		    config_listener_keys, i < config.listeners_from_file ? path : "default");
 	for (uint32_t i = 0; i < config.certificate_count; i++)
 		section_print("certificate", config.certificates[i].title, &config.certificates[i],
 		    config_certificate_keys, path);

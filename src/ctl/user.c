@@ -6,6 +6,7 @@
  */
 
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,13 +263,26 @@ describe_password(const char *stored, char text[32])
 	return *text != '\0' ? text : "{CRYPT}";
 }
 
+/* As quota_rule has it, in octets; "-" where the configuration decides. */
+static const char *
+describe_quota(const struct user_quota *quota, char text[80])
+{
+	if (!quota->given)
+		return "-";
+	if (quota->octets == 0 && quota->messages == 0)
+		return "none";
+	snprintf(text, 80, "bytes=%" PRIu64 ":messages=%" PRIu64, quota->octets, quota->messages);
+	return text;
+}
+
 static void
 print_user(const struct user *user)
 {
-	char text[32];
+	char password[32], quota[80];
 
-	printf("%s\t%u\t%u\t%s\t%s\n", user->name, user->uid, user->gid,
-	    *user->home != '\0' ? user->home : "-", describe_password(user->password, text));
+	printf("%s\t%u\t%u\t%s\t%s\t%s\n", user->name, user->uid, user->gid,
+	    *user->home != '\0' ? user->home : "-", describe_password(user->password, password),
+	    describe_quota(&user->quota, quota));
 }
 
 static int

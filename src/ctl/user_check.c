@@ -118,6 +118,14 @@ print_problem(void *context, size_t line, const char *problem)
 	fprintf(stderr, "%s:%zu: %s\n", findings->path, line, problem);
 }
 
+/* What is served only in part is a problem as well. */
+static void
+take_problem(void *context, size_t line, bool skipped, const char *problem)
+{
+	(void)skipped;
+	print_problem(context, line, problem);
+}
+
 /* Can those read it who should, and nobody else? */
 static void
 check_access(const struct user_request *request, struct findings *findings)
@@ -214,7 +222,7 @@ user_check_file(const struct user_request *request)
 		    request->path);
 		return EX_DATAERR;
 	}
-	if (users_read(&users, request->path, print_problem, &findings, &error) < 0)
+	if (users_read(&users, request->path, take_problem, &findings, &error) < 0)
 		return ctl_fail(EX_DATAERR, "%s", error.text);
 	check_users(request, users, &findings);
 	check_access(request, &findings);

@@ -147,8 +147,8 @@ test_commands(void **state)
 		{ "add anna --uid 5000", "secret\n", EX_CANTCREAT, "exists" },
 		{ "add bert@example.org --uid 5000 --scheme plain", "a b ", EX_OK, "APOP" },
 		{ "add carl --uid 5000 --scheme PLAIN", "a:b\n", EX_DATAERR, "colon" },
-		{ "list", NULL, EX_OK, "anna\t5000\t5001\t/srv/anna\t{CRYPT}$y$\n"
-				       "bert@example.org\t5000\t5000\t-\t{PLAIN}\n" },
+		{ "list", NULL, EX_OK, "anna\t5000\t5001\t/srv/anna\t{CRYPT}$y$\t-\n"
+				       "bert@example.org\t5000\t5000\t-\t{PLAIN}\t-\n" },
 		{ "check anna", "secret\n", EX_OK, "right" },
 		{ "check anna", "sekret\n", EX_NOPERM, "wrong" },
 		{ "check nobody", "x\n", EX_NOUSER, "no user nobody" },
@@ -158,7 +158,7 @@ test_commands(void **state)
 		{ "passwd nobody", "x\n", EX_NOUSER, "no user nobody" },
 		{ "delete nobody", NULL, EX_NOUSER, "no user nobody" },
 		{ "delete bert@example.org", NULL, EX_OK, "" },
-		{ "list", NULL, EX_OK, "anna\t5000\t5001\t/srv/anna\t{BLF-CRYPT}$2y$\n" },
+		{ "list", NULL, EX_OK, "anna\t5000\t5001\t/srv/anna\t{BLF-CRYPT}$2y$\t-\n" },
 	};
 	struct users *users;
 	const struct user *user;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "smtp/path.h"
+#include "store/append.h"
 
 /* spool.c: the message, on its way from standard input to the store. */
 struct spool {
@@ -29,6 +30,7 @@ struct target {
 	bool has_owner;			/* uid and gid are known */
 	uid_t uid;
 	gid_t gid;
+	struct quota quota;
 };
 
 /*

@@ -165,7 +165,7 @@ put(const struct request *request, const struct target *target, const struct spo
 	char head[TRACE_OCTETS_MAX], sender[ADDRESS_SIZE] = "";
 	struct delivery delivery = { .place = target->place, .index_directory = STORE_INDEX_BESIDE,
 		.sender = request->has_sender ? sender : spool->sender, .head = head,
-		.head_size = head_make(request, head), .message = spool->file };
+		.head_size = head_make(request, head), .message = spool->file, .quota = target->quota };
 	struct append *append;
 	int result;
 

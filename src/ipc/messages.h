@@ -97,7 +97,7 @@ struct ipc_listener {
 	uint32_t generation;
 	uint32_t protocol;	/* enum config_protocol */
 	uint32_t tls;		/* enum config_tls_mode */
-	char address[PEER_SIZE];
+	char address[LISTENER_SIZE];
 };
 
 struct ipc_accept {
@@ -245,6 +245,7 @@ struct ipc_handover {
 
 struct ipc_warrant_key {
 	uint8_t key[32];
+	uint32_t maildrop;	/* the number of the process that it is for: of no other are warrants good there */
 };
 
 /*
@@ -285,7 +286,7 @@ struct ipc_deliver {
 	char sender[USER_SIZE];		/* the reverse-path, without angle brackets; "": none */
 	char folder[TEXT_SIZE];		/* the detail of the address: that folder, if there is one */
 	uint32_t head_size;		/* at most TRACE_SIZE, checked by ipc_receive() */
-	uint8_t head[TRACE_SIZE];	/* lines to put before the message */
+	uint8_t head[TRACE_SIZE];	/* lines to put before the message, each ended by LF */
 };
 
 struct ipc_delivered {

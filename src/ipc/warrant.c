@@ -48,10 +48,10 @@ warrant_seal(struct ipc_warrant *warrant, const struct ipc_warrant_key *key)
 }
 
 bool
-warrant_is_good(const struct ipc_warrant *warrant, const struct ipc_warrant_key *key, uint32_t maildrop)
+warrant_is_good(const struct ipc_warrant *warrant, const struct ipc_warrant_key *key)
 {
 	uint8_t seal[SHA256_DIGEST_SIZE];
 
 	seal_make(seal, warrant, key);
-	return warrant->maildrop == maildrop && memeql_sec(seal, warrant->seal, sizeof(seal));
+	return warrant->maildrop == key->maildrop && memeql_sec(seal, warrant->seal, sizeof(seal));
 }

@@ -14,9 +14,9 @@
 #include "base/error.h"
 #include "ipc/messages.h"
 
-/* The same key for all maildrop processes. -1: the machine has no random octets. */
+/* The octets are the same for all maildrop processes. -1: the machine has none that are random. */
 int warrant_key_make(struct ipc_warrant_key *, struct error *);
 /* All but the seal is set, and the strings hold nothing behind their NUL. */
 void warrant_seal(struct ipc_warrant *, const struct ipc_warrant_key *);
-/* Made with that key, for the maildrop process of that number, and not changed since? */
-bool warrant_is_good(const struct ipc_warrant *, const struct ipc_warrant_key *, uint32_t maildrop);
+/* Made with that key, for the maildrop process that has it, and not changed since? */
+bool warrant_is_good(const struct ipc_warrant *, const struct ipc_warrant_key *);

@@ -85,6 +85,14 @@ recipient_first(const struct session *s, size_t index)
 }
 
 static void
+recipient_fail(struct session *s, struct recipient *recipient)
+{
+	recipient->verdict = s->spool != VERDICT_OK ? s->spool : VERDICT_LOOP;
+	if (s->calls->undelivered != NULL)
+		s->calls->undelivered(s->context, recipient);
+}
+
+static void
 message_end(struct session *s)
 {
 	hops_end(&s->hops, recipient_looped, s);
@@ -94,10 +102,8 @@ message_end(struct session *s)
 		struct recipient *recipient = s->recipients[i];
 
 		recipient->first = recipient_first(s, i);
-		if (s->spool != VERDICT_OK)
-			recipient->verdict = s->spool;
-		else if (recipient->looped || hops_too_many(&s->hops))
-			recipient->verdict = VERDICT_LOOP;
+		if (s->spool != VERDICT_OK || recipient->looped || hops_too_many(&s->hops))
+			recipient_fail(s, recipient);
 		else if (recipient->first == NULL)
 			s->calls->deliver(s->context, recipient);
 	}

@@ -40,7 +40,7 @@ struct session_settings {
 };
 
 /* Who the client is; "" where that is not known. What XCLIENT says takes its place (Postfix's XCLIENT_README). */
-struct peer {
+struct session_client {
 	char name[HOST_SIZE], address[PEER_SIZE];	/* "192.0.2.1", "IPv6:2001:db8::1" */
 	char port[6], protocol[8], helo[HOST_SIZE], login[USER_SIZE];
 	char local_address[PEER_SIZE], local_port[6];
@@ -87,6 +87,8 @@ struct session_calls {
 	 * for answers. Called once for each.
 	 */
 	void (*end)(void *context);
+	/* It is whole and does not go to this recipient: its verdict says why. NULL: who cares. */
+	void (*undelivered)(void *context, const struct recipient *);
 };
 
 enum session_state {
@@ -111,11 +113,11 @@ struct session {
 	uint64_t id;
 	bool tls_offered, tls;
 	bool trusted;			/* may say XCLIENT */
-	struct peer client;		/* as the program knows it */
+	struct session_client client;		/* as the program knows it */
 
 	/* The session's. */
 	enum session_state state;
-	struct peer peer;		/* client, or what XCLIENT said */
+	struct session_client peer;		/* client, or what XCLIENT said */
 	char helo[HOST_SIZE];
 	unsigned bad_commands, message_count;
 	struct line_reader reader;

@@ -380,7 +380,7 @@ on_end(void *context)
 	w->spool[0] = '\0';
 }
 
-static const struct session_calls calls = { on_recipient, on_data, on_deliver, on_end };
+static const struct session_calls calls = { on_recipient, on_data, on_deliver, on_end, NULL };
 
 static void
 world_begin(struct world *w, enum answering answering)

@@ -41,8 +41,8 @@ is_port(const char *value)
 }
 
 #define ATTRIBUTE(attribute, field, is_valid)                                                      \
-	{ .name = (attribute), .offset = offsetof(struct peer, field),                             \
-	  .size = sizeof(((struct peer *)NULL)->field), .valid = (is_valid) }
+	{ .name = (attribute), .offset = offsetof(struct session_client, field),                             \
+	  .size = sizeof(((struct session_client *)NULL)->field), .valid = (is_valid) }
 
 static const struct {
 	const char *name;
@@ -63,7 +63,7 @@ static const struct {
 
 /* "NAME=value" into its field. */
 static bool
-attribute_set(struct peer *peer, const char *word)
+attribute_set(struct session_client *peer, const char *word)
 {
 	const char *value = strchr(word, '=');
 	char decoded[USER_SIZE > HOST_SIZE ? USER_SIZE : HOST_SIZE];
@@ -87,7 +87,7 @@ attribute_set(struct peer *peer, const char *word)
 enum command_result
 cmd_xclient(struct session *s, char *arguments)
 {
-	struct peer peer = s->peer;
+	struct session_client peer = s->peer;
 
 	if (!s->trusted)
 		return session_refuse(s, "550 5.7.0 XCLIENT is not for you");

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "ipc/channel.h"
-#include "login/keys.h"
+#include "front/keys.h"
 
 /* False at the end of the channel. */
 static bool

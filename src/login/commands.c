@@ -97,7 +97,7 @@ cmd_stls(struct connection *c, struct request *request)
 		connection_bad(c, "TLS is in use already");
 		return;
 	}
-	if (c->tls_mode != CONFIG_TLS_STLS || c->login->tls == NULL) {
+	if (c->tls_mode != CONFIG_TLS_STLS || c->login->keyring.tls == NULL) {
 		connection_bad(c, "TLS is not offered here");
 		return;
 	}

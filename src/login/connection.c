@@ -13,7 +13,6 @@
 #include "login/authentication.h"
 #include "login/commands.h"
 #include "login/greeting.h"
-#include "login/listener.h"
 #include "login/login.h"
 #include "login/pump.h"
 #include "login/sasl.h"
@@ -181,9 +180,9 @@ start_tls(struct connection *c)
 {
 	struct login *login = c->login;
 
-	if (login->tls == NULL ||
-	    (c->stream.tls = tls_accept(login->tls, c->stream.socket)) == NULL)
-		connection_end(c, login->tls == NULL ? "no certificate" : "no memory");
+	if (login->keyring.tls == NULL ||
+	    (c->stream.tls = tls_accept(login->keyring.tls, c->stream.socket)) == NULL)
+		connection_end(c, login->keyring.tls == NULL ? "no certificate" : "no memory");
 }
 
 /* Sends what was written, and goes on to whatever comes next. */

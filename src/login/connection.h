@@ -8,14 +8,12 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "login/crowd.h"
+#include "front/crowd.h"
+#include "front/peer.h"
+#include "front/stream.h"
 #include "login/login.h"
-#include "login/peer.h"
-#include "login/stream.h"
 #include "pop3/capability.h"
 #include "pop3/line.h"
-
-struct listener;
 
 enum connection_state {
 	CONNECTION_HANDSHAKE,	/* TLS is being agreed on */

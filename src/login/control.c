@@ -10,8 +10,6 @@
 #include "login/authentication.h"
 #include "login/connection.h"
 #include "login/greeting.h"
-#include "login/keys.h"
-#include "login/listener.h"
 #include "login/login.h"
 #include "login/pump.h"
 
@@ -40,57 +38,27 @@ on_settings(struct login *login, struct ipc_message *message)
 	    login->settings.apop != 0 ? greeting_domain(login->settings.hostname) : NULL;
 	log_level_set((enum log_level)login->settings.log_level);
 	/* IPC_KEYS only follows if there are some. */
-	if (login->settings.certificate_count == 0) {
-		tls_context_unref(login->tls);
-		login->tls = NULL;
-	}
+	if (login->settings.certificate_count == 0)
+		keyring_drop(&login->keyring);
 }
 
-/* Connections keep the context they began with. Bad keys change nothing. */
+/* Connections keep the context they began with. */
 static void
 on_keys(struct login *login, struct ipc_message *message)
 {
-	struct tls_context *context;
-	struct error error;
-	struct keys keys;
-	int result;
-
-	if (keys_read(&keys, message->descriptor, &error) < 0) {
-		LOG(LOG_LEVEL_ERROR, "keys", LOG_REASON(&error));
-		return;
-	}
-	result = tls_context_new(&context, keys.pairs, keys.count, &error);
-	keys_free(&keys);
-	if (result < 0) {
-		LOG(LOG_LEVEL_ERROR, "keys", LOG_REASON(&error));
-		return;
-	}
-	tls_context_tickets(context, login->ticket_keys, login->ticket_key_count);
-	tls_context_unref(login->tls);
-	login->tls = context;
+	keyring_take(&login->keyring, message->descriptor);
 }
 
 static void
 on_ticket_keys(struct login *login, struct ipc_message *message)
 {
-	const struct ipc_ticket_keys *body = &message->body.ticket_keys;
-
-	login->ticket_key_count = body->count;
-	for (size_t i = 0; i < body->count; i++) {
-		struct tls_ticket_key *key = &login->ticket_keys[i];
-
-		memcpy(key->name, body->keys[i].name, sizeof(key->name));
-		memcpy(key->cipher_key, body->keys[i].cipher_key, sizeof(key->cipher_key));
-		memcpy(key->mac_key, body->keys[i].mac_key, sizeof(key->mac_key));
-	}
-	if (login->tls != NULL)
-		tls_context_tickets(login->tls, login->ticket_keys, login->ticket_key_count);
+	keyring_take_tickets(&login->keyring, &message->body.ticket_keys);
 }
 
 static void
 on_listener(struct login *login, struct ipc_message *message)
 {
-	listener_add(login, message->descriptor, &message->body.listener);
+	listener_add(&login->listeners, message->descriptor, &message->body.listener);
 	message->descriptor = -1;
 }
 
@@ -99,7 +67,8 @@ on_accept(struct login *login, struct ipc_message *message)
 {
 	if (login->stopping)
 		return;
-	listeners_accept(login, message->body.accept.generation, message->body.accept.slot);
+	listeners_accept(&login->listeners, message->body.accept.generation);
+	duty_begin(login, message->body.accept.slot);
 	if (!login->ready) {
 		tell(login, IPC_READY, NULL);
 		authentication_await(login);
@@ -115,7 +84,7 @@ on_channel(struct login *login, struct ipc_message *message)
 	if (channel->role == IPC_AUTH)
 		authentication_open(login, message->descriptor);
 	else
-		door_add(login, message->descriptor, channel->slot);
+		door_add(&login->doors, message->descriptor, channel->slot);
 	message->descriptor = -1;
 }
 

@@ -4,7 +4,6 @@
 
 #include <time.h>
 
-#include "login/listener.h"
 #include "login/login.h"
 
 #define FIRST_LOOK_MILLISECONDS 40	/* behind the knock */
@@ -55,7 +54,7 @@ go_on(struct login *login, bool by_looking)
 	duty->processor_milliseconds = processor_milliseconds();
 	if (duty->slot != 0)
 		set_timer(login, STAY_MILLISECONDS);
-	listeners_listen(login, true);
+	listeners_listen(&login->listeners, true);
 }
 
 static void
@@ -64,18 +63,18 @@ go_off(struct login *login)
 	login->duty.on = false;
 	login->duty.looks = 0;
 	timer_clear(&login->loop.timers, &login->duty.timer);
-	listeners_listen(login, true);
+	listeners_listen(&login->listeners, true);
 }
 
 static void
 look(struct login *login)
 {
 	struct duty *duty = &login->duty;
-	size_t waiting = listeners_waiting(login);
+	size_t waiting = listeners_waiting(&login->listeners);
 
 	if (waiting == 0) {
 		duty->looks = 0;
-		listeners_listen(login, true);
+		listeners_listen(&login->listeners, true);
 		return;
 	}
 	duty->looks += waiting >= CROWD ? CROWD_LOOKS : 1;
@@ -126,8 +125,9 @@ duty_begin(struct login *login, uint32_t slot)
 }
 
 bool
-duty_calls(struct login *login)
+duty_calls(struct listeners *listeners)
 {
+	struct login *login = listeners->owner;
 	struct duty *duty = &login->duty;
 
 	if (!duty->on && is_always_on(login))
@@ -136,7 +136,7 @@ duty_calls(struct login *login)
 		go_off(login);
 	if (duty->on)
 		return true;
-	listeners_listen(login, false);
+	listeners_listen(&login->listeners, false);
 	set_timer(login, FIRST_LOOK_MILLISECONDS);
 	return false;
 }

@@ -15,6 +15,7 @@
 
 #include "base/timers.h"
 
+struct listeners;
 struct login;
 
 struct duty {
@@ -29,8 +30,8 @@ struct duty {
 void duty_init(struct login *);
 /* The listeners may be accepted on, with that slot. */
 void duty_begin(struct login *, uint32_t slot);
-/* Somebody knocks. False: leave him to the others. */
-bool duty_calls(struct login *);
+/* Somebody knocks, as struct listeners wants it. False: leave him to the others. */
+bool duty_calls(struct listeners *);
 /* There was room for a client. */
 void duty_has_room(struct login *);
 /* Another one cannot be served: leave the next to the others. */

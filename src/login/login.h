@@ -8,12 +8,13 @@
 #include "base/loop.h"
 #include "base/writer.h"
 #include "config/config.h"
+#include "front/crowd.h"
+#include "front/doors.h"
+#include "front/keys.h"
+#include "front/listener.h"
 #include "ipc/link.h"
-#include "login/crowd.h"
-#include "login/doors.h"
 #include "login/duty.h"
 #include "pop3/line.h"
-#include "tls/tls.h"
 
 /* One read; so that what lies behind a password line always fits into a handover. */
 #define READ_SIZE   4096
@@ -25,26 +26,22 @@
 #define ASKING_BUCKETS 256	/* a power of two */
 
 struct connection;
-struct listener;
 struct pair;
 
 struct login {
 	struct loop loop;
 	struct config settings;
 	bool has_settings, ready, stopping, ended;
-	struct tls_context *tls;	/* NULL: no certificates */
-	struct tls_ticket_key ticket_keys[TLS_TICKET_KEYS_MAX];
-	size_t ticket_key_count;
+	struct keyring keyring;
 	const char *domain;		/* of APOP's timestamps */
 
 	struct link parent, auth;	/* closed: gone, or not yet there */
-	struct door *doors[DOOR_BUCKETS];	/* to maildrop processes, by number */
+	struct doors doors;		/* to maildrop processes */
 	struct pair *idle_pairs;	/* the last used first */
 	unsigned idle_pair_count;
-	struct listener *listeners;
-	int sockets_max;		/* a client whose descriptor is not below it is one too many */
+	struct listeners listeners;
 	struct duty duty;
-	struct timer accept_pause, stop_timer, auth_timer;
+	struct timer stop_timer, auth_timer;
 
 	struct addresses addresses;
 	struct deadlines young;		/* connections before login, the oldest first */

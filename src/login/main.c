@@ -13,31 +13,26 @@
  * mail.
  */
 
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 
 #include "base/log.h"
-#include "base/secret.h"
+#include "login/admission.h"
 #include "login/authentication.h"
 #include "login/check.h"
 #include "login/connection.h"
 #include "login/control.h"
 #include "login/greeting.h"
-#include "login/listener.h"
 #include "login/login.h"
 #include "login/pairs.h"
 #include "login/pump.h"
 #include "sandbox/sandbox.h"
 
 #define CONTROL_DESCRIPTOR 3
-/* Descriptors that no stranger gets: auth's answers come with one. */
-#define RESERVED_MAX 64
 
 static void
 grace_over(struct timer *timer)
@@ -61,7 +56,7 @@ login_stop(struct login *login, uint64_t grace_seconds)
 	struct deadline *deadline;
 
 	login->stopping = true;
-	listeners_close(login);
+	listeners_close(&login->listeners);
 	while ((deadline = deadlines_first(&login->young)) != NULL)
 		connection_end(connection_of(deadline), "stopping");
 	if (grace_seconds == 0)
@@ -73,27 +68,19 @@ login_stop(struct login *login, uint64_t grace_seconds)
 }
 
 static int
-sockets_max(void)
-{
-	struct rlimit limit;
-	rlim_t reserved;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX)
-		return INT_MAX;
-	reserved = limit.rlim_cur / 4 < RESERVED_MAX ? limit.rlim_cur / 4 : RESERVED_MAX;
-	return (int)(limit.rlim_cur - reserved);
-}
-
-static int
 login_init(struct login *login, struct error *error)
 {
 	if (loop_open(&login->loop, error) < 0)
 		return -1;
-	login->accept_pause = (struct timer){ .expired = listeners_pause_over, .owner = login };
 	login->stop_timer = (struct timer){ .expired = grace_over, .owner = login };
 	login->auth_timer = (struct timer){ .expired = authentication_lost, .owner = login };
+	login->listeners.owner = login;
+	login->listeners.accepted = admission_accepted;
+	login->listeners.knocks = duty_calls;
 	duty_init(login);
-	login->sockets_max = sockets_max();
+	listeners_init(&login->listeners, &login->loop);
+	login->doors = (struct doors){ .loop = &login->loop, .parent = &login->parent, .self = IPC_LOGIN,
+		.size = sizeof(struct door) };
 	deadlines_init(&login->young, &login->loop, connection_expired);
 	deadlines_init(&login->pumps, &login->loop, pump_expired);
 	deadlines_init(&login->slow, &login->loop, pump_expired);
@@ -107,12 +94,11 @@ login_free(struct login *login)
 {
 	pumps_end(login);
 	pairs_close(login);
-	doors_close(login);
+	doors_close(&login->doors);
 	link_close(&login->auth);
 	link_close(&login->parent);
 	loop_close(&login->loop);
-	tls_context_unref(login->tls);
-	secret_wipe(login->ticket_keys, sizeof(login->ticket_keys));
+	keyring_free(&login->keyring);
 }
 
 static int

@@ -27,7 +27,7 @@ connection_capabilities(const struct connection *c, struct capabilities *capabil
 
 	sasl_announce(c, sasl, sasl_size);
 	*capabilities = (struct capabilities){
-		.stls = c->tls_mode == CONFIG_TLS_STLS && login->tls != NULL &&
+		.stls = c->tls_mode == CONFIG_TLS_STLS && login->keyring.tls != NULL &&
 		    !connection_is_protected(c),
 		.user = connection_takes_passwords(c),
 		.sasl = sasl,

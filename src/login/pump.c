@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "ipc/pair.h"
 #include "login/connection.h"
+#include "login/doors.h"
 #include "login/login.h"
 #include "login/pairs.h"
 #include "pop3/reply.h"

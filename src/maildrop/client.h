@@ -52,6 +52,9 @@ size_t clients_count(struct clients *);
  * exits with the last one, at once if there is none.
  */
 void clients_leave(struct clients *, enum session_end);
+/* Something else than a client is to be finished: the process does not exit before it is. */
+void clients_hold(struct clients *);
+void clients_release(struct clients *);
 /* Calls report for each session that is open. */
 void clients_report(struct clients *, void (*report)(void *context, const struct ipc_row *),
     void *context);

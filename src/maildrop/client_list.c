@@ -126,7 +126,8 @@ clients_keep_arrivals(struct clients *clients)
 static bool
 clients_have_left(const struct clients *clients)
 {
-	return clients->leaving && clients->count == 0 && clients->expected == NULL;
+	return clients->leaving && clients->count == 0 && clients->holds == 0 &&
+	    clients->expected == NULL;
 }
 
 /* Those whom nobody handed over (their clients have gone, mostly) or expected until that moment. */
@@ -333,6 +334,27 @@ clients_leave(struct clients *clients, enum session_end end)
 	for (struct client *client = clients->first; client != NULL; client = client->next)
 		if (end != SESSION_LIVES)
 			client_interrupt(client, end, SHUT_RD);
+	last = clients_have_left(clients);
+	pthread_mutex_unlock(&clients->lock);
+	if (last)
+		_exit(0);
+}
+
+void
+clients_hold(struct clients *clients)
+{
+	pthread_mutex_lock(&clients->lock);
+	clients->holds++;
+	pthread_mutex_unlock(&clients->lock);
+}
+
+void
+clients_release(struct clients *clients)
+{
+	bool last;
+
+	pthread_mutex_lock(&clients->lock);
+	clients->holds--;
 	last = clients_have_left(clients);
 	pthread_mutex_unlock(&clients->lock);
 	if (last)

@@ -43,6 +43,7 @@ struct clients {
 	struct client *expected;	/* by auth; not yet here. They are few */
 	struct arrival *arrivals;	/* here, but not yet expected: fewer */
 	size_t count;			/* of those that are here */
+	size_t holds;			/* what else must be finished */
 	bool leaving;
 	enum session_end leaving_end;	/* SESSION_LIVES: those that are here may stay to their end */
 };

@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ipc/warrant.h"
+
 #define PATIENCE_SECONDS 60	/* only for a test that has failed already */
 
 const char *program;
@@ -70,7 +72,14 @@ remove_entry(const char *path, const struct stat *status, int type, struct FTW *
 }
 
 void
-auth_connect(void)
+remove_tree(const char *path)
+{
+	nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	rmdir(path);
+}
+
+void
+auth_join(void)
 {
 	struct ipc_channel_for to_auth = { .role = IPC_AUTH };
 	struct error error;
@@ -80,6 +89,38 @@ auth_connect(void)
 	channel_close(&t.auth);
 	channel_open(&t.auth, ends[0], IPC_AUTH, IPC_MAILDROP);
 	assert_int_equal(channel_send(&t.control, IPC_CHANNEL, &to_auth, ends[1], &error), 0);
+	close(ends[1]);
+}
+
+void
+auth_connect(void)
+{
+	auth_join();
+	auth_says_key();
+}
+
+void
+auth_says_key(void)
+{
+	struct error error;
+
+	assert_int_equal(warrant_key_make(&t.key, &error), 0);
+	t.key.maildrop = MAILDROP_NUMBER;
+	assert_int_equal(channel_send(&t.auth, IPC_WARRANT_KEY, &t.key, -1, &error), 0);
+}
+
+void
+lmtp_connect(struct ipc_channel *channel, uint32_t slot, int window)
+{
+	struct ipc_channel_for to_lmtp = { .role = IPC_LMTP, .slot = slot };
+	struct error error;
+	int ends[2];
+
+	assert_int_equal(ipc_pair(ends, &error), 0);
+	if (window > 0)
+		assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &window, sizeof(window)), 0);
+	channel_open(channel, ends[0], IPC_LMTP, IPC_MAILDROP);
+	assert_int_equal(channel_send(&t.control, IPC_CHANNEL, &to_lmtp, ends[1], &error), 0);
 	close(ends[1]);
 }
 

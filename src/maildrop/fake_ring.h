@@ -1,5 +1,5 @@
 /*
- * The others of the ring, as a test plays them for the real restante-maildrop: parent, auth, login
+ * The others of the ring, as a test plays them for the real restante-maildrop: parent, auth, login, lmtp
  * and client. Two users, anna and bert, have two messages each.
  */
 #pragma once
@@ -20,6 +20,7 @@
 struct service {
 	pid_t process;
 	struct ipc_channel control, auth, door;	/* the last is login's */
+	struct ipc_warrant_key key;		/* as auth has said it last */
 	struct config config;
 };
 
@@ -43,12 +44,20 @@ int teardown(void **state);
 void file_put(const char *user, const char *name, const char *line, int count);
 bool file_exists(const char *user, const char *name);
 void maildrop_make(const char *user);
+void remove_tree(const char *path);
 
 /* As parent. */
 void process_start(void);
 int process_wait(void);
 struct ipc_message control_receive(void);
 void auth_connect(void);
+/* The same for an auth process that has said no key yet. */
+void auth_join(void);
+/* As auth: a new key for warrants. */
+void auth_says_key(void);
+#define MAILDROP_NUMBER 7
+/* A door for an lmtp process; window: how much of what is said there waits (0: as much as usual). */
+void lmtp_connect(struct ipc_channel *, uint32_t slot, int window);
 /* A door for a login process; closes the one before. */
 void login_connect(void);
 

@@ -5,9 +5,11 @@
  * process, and what to open for it (IPC_OPEN), and that login hands the client over (IPC_HANDOVER). A
  * session waits in epoll and holds a thread only while a command runs.
  *
+ * It takes mail in as well: lmtp hands over a message (IPC_DELIVER) with a warrant that auth has sealed.
+ *
  * Holds: the mail of its uid, below the one directory that Landlock leaves it (and the one for its
  * indexes, if they are not beside the mail). Never sees: passwords, TLS keys, other users' mail.
- * Talks to: parent (settings, channels, reports, when to stop), auth, login, and its clients.
+ * Talks to: parent (settings, channels, reports, when to stop), auth, login, lmtp, and its clients.
  *
  * By hand it serves one session on its standard input and output:
  *
@@ -116,6 +118,8 @@ main(int argc, char *argv[])
 
 	log_open("restante-maildrop", STDERR_FILENO, LOG_FORM_PLAIN, LOG_LEVEL_INFO);
 	signal(SIGPIPE, SIG_IGN);
+	/* A limit of file sizes fails one delivery, not all that runs here. */
+	signal(SIGXFSZ, SIG_IGN);
 	/* Sessions are small and come from every thread: one arena wastes least. */
 	mallopt(M_ARENA_MAX, 1);
 	while ((option = getopt_long(argc, argv, "r:i:hv", options, NULL)) != -1) {

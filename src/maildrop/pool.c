@@ -19,6 +19,7 @@
 #include "base/log.h"
 
 #define THREAD_STACK_SIZE  (512 * 1024)
+#define REST_SECONDS       10	/* then a thread that nobody needs leaves */
 #define WATCH_NANOSECONDS  (10 * 1000 * 1000)
 #define BUSY_PERCENT       90	/* of its time: more than one thread can do */
 #define IDLE_PERCENT       40	/* of what one thread less could do */
@@ -32,6 +33,9 @@ struct pool {
 	size_t maximum;
 	size_t running;		/* all threads but those that wait inside a command */
 	size_t total;
+	size_t resting;		/* of total, not of running: spare for now */
+	size_t called;		/* how many of those have been told to come */
+	pthread_cond_t needed;	/* on CLOCK_MONOTONIC */
 	int timer;
 	atomic_bool watched;	/* the timer runs */
 	atomic_size_t active;	/* threads at work that do not wait inside a command */
@@ -70,20 +74,53 @@ thread_start(struct pool *pool)
 	pool->total++;
 }
 
-/* A thread that took another's place leaves when that one is back. */
-static int
-thread_is_spare(struct pool *pool)
+/* The lock is held. One that was spare a moment ago is there sooner than a new one. */
+static void
+thread_add(struct pool *pool)
 {
-	int spare;
+	if (pool->resting > pool->called) {
+		pool->called++;
+		pool->running++;
+		pthread_cond_signal(&pool->needed);
+	} else if (pool->total < pool->maximum) {
+		thread_start(pool);
+	}
+}
+
+/* The lock is held. False: nobody needed it for long, and it leaves. */
+static bool
+thread_rest(struct pool *pool)
+{
+	struct timespec until;
+	bool called;
+	int result = 0;
+
+	pool->running--;
+	pool->resting++;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += REST_SECONDS;
+	while (pool->called == 0 && result == 0)
+		result = pthread_cond_timedwait(&pool->needed, &pool->lock, &until);
+	called = pool->called > 0;
+	pool->resting--;
+	if (called)
+		pool->called--;
+	else
+		pool->total--;
+	return called;
+}
+
+/* A thread that took another's place is spare when that one is back. False: it is to leave. */
+static bool
+thread_stays(struct pool *pool)
+{
+	bool stays = true;
 
 	pthread_mutex_lock(&pool->lock);
-	spare = pool->running > pool->wanted;
-	if (spare) {
-		pool->running--;
-		pool->total--;
-	}
+	if (pool->running > pool->wanted)
+		stays = thread_rest(pool);
 	pthread_mutex_unlock(&pool->lock);
-	return spare;
+	return stays;
 }
 
 static void
@@ -142,8 +179,8 @@ watch_judge(struct pool *pool, struct watch *watch, uint64_t percent)
 		pool->wanted--;
 		watch->idle = 0;
 	}
-	if (pool->running < pool->wanted && pool->total < pool->maximum)
-		thread_start(pool);
+	if (pool->running < pool->wanted)
+		thread_add(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 
@@ -187,7 +224,7 @@ thread_work(struct pool *pool, struct scratch *scratch)
 {
 	do
 		thread_turn(pool, scratch);
-	while (!thread_is_spare(pool));
+	while (thread_stays(pool));
 }
 
 static void *
@@ -213,10 +250,15 @@ int
 pool_new(struct pool **pool, size_t thread_count, size_t thread_count_max, struct error *error)
 {
 	struct pool *p = calloc(1, sizeof(*p));
+	pthread_condattr_t monotonic;
 
 	if (p == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the thread pool");
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->needed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	p->wanted = 1;
 	p->limit = thread_count;
 	p->maximum = thread_count_max > thread_count ? thread_count_max : thread_count;
@@ -278,8 +320,8 @@ pool_blocking_begin(struct pool *pool)
 	atomic_fetch_sub(&pool->active, 1);
 	pthread_mutex_lock(&pool->lock);
 	pool->running--;
-	if (pool->running < pool->wanted && pool->total < pool->maximum)
-		thread_start(pool);
+	if (pool->running < pool->wanted)
+		thread_add(pool);
 	pthread_mutex_unlock(&pool->lock);
 }
 

@@ -174,6 +174,39 @@ do_nothing(size_t number)
 	(void)number;
 }
 
+static atomic_int threads;
+static _Thread_local bool is_known;
+
+/* Two at a time wait for each other, so that one takes the other's place each time. */
+static void
+wait_in_turn(size_t number)
+{
+	static atomic_int met;
+
+	if (!is_known)
+		atomic_fetch_add(&threads, 1);
+	is_known = true;
+	pool_blocking_begin(pool);
+	for (int now = atomic_fetch_add(&met, 1); now % 2 == 0 && atomic_load(&met) == now + 1;)
+		usleep(10);
+	pool_blocking_end(pool);
+	(void)number;
+}
+
+/* Whoever takes another's place is not started anew for it. */
+static void
+test_a_spare_thread_is_kept(void **state)
+{
+	(void)state;
+	begin(1, wait_in_turn);
+	for (int i = 1; i <= 500; i++) {
+		knock(0);
+		knock(1);
+		await_runs(2 * i);
+	}
+	assert_in_range(threads, 2, 4);
+}
+
 static void
 test_one_does_what_one_can(void **state)
 {
@@ -194,6 +227,7 @@ main(void)
 		cmocka_unit_test(test_whoever_waits_has_its_place_taken),
 		cmocka_unit_test(test_never_more_at_once_than_allowed),
 		cmocka_unit_test(test_others_join_when_all_wait_each_time),
+		cmocka_unit_test(test_a_spare_thread_is_kept),
 		cmocka_unit_test(test_one_does_what_one_can),
 	};
 

@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "ipc/channel.h"
 #include "maildrop/client.h"
+#include "maildrop/deliveries.h"
 #include "maildrop/doors.h"
 #include "maildrop/pool.h"
 #include "maildrop/rules.h"
@@ -39,6 +40,7 @@ struct service {
 	struct pool *pool;
 	struct clients *clients;
 	struct doors doors;
+	struct deliveries deliveries;
 	pthread_mutex_t auth_lock;	/* every thread hears auth, and control may replace the channel */
 	pthread_mutex_t rules_lock;
 	struct rules *rules;
@@ -70,6 +72,14 @@ rules_now(void)
 }
 
 static void retire(void);
+
+/* Nothing begins any more. */
+static void
+leave(enum session_end end)
+{
+	deliveries_leave(&service.deliveries);
+	clients_leave(service.clients, end);
+}
 
 /* This process cannot reach another directory for indexes than its own: the next one will. */
 static void
@@ -145,6 +155,7 @@ auth_take(int descriptor)
 	channel_open(&service.auth, descriptor, IPC_MAILDROP, IPC_AUTH);
 	pool_exchange(&service.auth_source, descriptor);
 	service.retiring = service.auth_gone = false;
+	deliveries_key_forget(&service.deliveries);
 	pool_arm(service.pool, &service.auth_source);
 	pthread_mutex_unlock(&service.auth_lock);
 }
@@ -152,11 +163,16 @@ auth_take(int descriptor)
 static void
 on_channel(struct ipc_message *message)
 {
+	const struct ipc_channel_for *other = &message->body.channel;
 	struct error error;
 
-	if (message->body.channel.role == IPC_AUTH)
+	if (other->role == IPC_AUTH)
 		auth_take(message->descriptor);
-	else if (door_open(&service.doors, message->descriptor, message->body.channel.slot, &error) != 0)
+	else if (other->role == IPC_LMTP &&
+	    deliveries_door_open(&service.deliveries, message->descriptor, other->slot, &error) != 0)
+		LOG(LOG_LEVEL_ERROR, "lmtp-unreachable", LOG_REASON(&error));
+	else if (other->role == IPC_LOGIN &&
+	    door_open(&service.doors, message->descriptor, other->slot, &error) != 0)
 		LOG(LOG_LEVEL_ERROR, "login-unreachable", LOG_REASON(&error));
 }
 
@@ -164,7 +180,7 @@ static void
 on_stop(struct ipc_message *message)
 {
 	(void)message;
-	clients_leave(service.clients, SESSION_STOPPED);
+	leave(SESSION_STOPPED);
 }
 
 /* Waits until the parent has taken all. */
@@ -200,15 +216,15 @@ static void
 on_report(struct ipc_message *message)
 {
 	struct ipc_report_end end = { .ticket = message->body.report.ticket };
-	struct ipc_row row;
+	struct ipc_row sessions = { .number = clients_count(service.clients), .name = "sessions" };
+	struct ipc_row deliveries = { .number = deliveries_count(&service.deliveries),
+		.name = "deliveries" };
 
 	if (message->body.report.kind == IPC_REPORT_SESSIONS) {
 		clients_report(service.clients, report_row, &end.ticket);
 	} else {
-		memset(&row, 0, sizeof(row));
-		row.number = clients_count(service.clients);
-		strcpy(row.name, "sessions");
-		report_row(&end.ticket, &row);
+		report_row(&end.ticket, &sessions);
+		report_row(&end.ticket, &deliveries);
 	}
 	send_to_parent(IPC_REPORT_END, &end);
 }
@@ -234,6 +250,13 @@ on_open(struct ipc_message *message)
 		    LOG_REASON(&error));
 }
 
+static void
+on_warrant_key(struct ipc_message *message)
+{
+	deliveries_key_take(&service.deliveries, &message->body.warrant_key);
+	ipc_message_wipe(message);
+}
+
 static const message_handler handlers[IPC_TYPE_COUNT] = {
 	[IPC_SETTINGS] = on_settings,
 	[IPC_LOG] = on_log,
@@ -242,6 +265,7 @@ static const message_handler handlers[IPC_TYPE_COUNT] = {
 	[IPC_REPORT] = on_report,
 	[IPC_KICK] = on_kick,
 	[IPC_OPEN] = on_open,
+	[IPC_WARRANT_KEY] = on_warrant_key,
 };
 
 /* 0: nothing more for now; -1: the other end has gone. */
@@ -270,7 +294,7 @@ control_ready(struct source *source, struct scratch *scratch)
 	if (channel_serve(&service.control) != 0) {
 		/* Without a parent nobody can send a client here: finish what runs. */
 		LOG(LOG_LEVEL_ERROR, "parent-gone");
-		clients_leave(service.clients, SESSION_STOPPED);
+		leave(SESSION_STOPPED);
 		return;
 	}
 	channel_drain(&service.control);
@@ -297,7 +321,7 @@ auth_hear(bool wait)
 	leaving = service.auth_gone && service.retiring;
 	pthread_mutex_unlock(&service.auth_lock);
 	if (leaving)
-		clients_leave(service.clients, SESSION_LIVES);
+		leave(SESSION_LIVES);
 }
 
 static void
@@ -314,7 +338,8 @@ auth_ready(struct source *source, struct scratch *scratch)
 
 /*
  * Close the door first, then look whether somebody came in meanwhile: auth_ready() serves those.
- * auth finds the channel closed and asks for a new process when it needs one.
+ * auth finds the channel closed, names this process to nobody any more, and asks for a new one when it
+ * needs it.
  */
 static void
 retire(void)
@@ -328,7 +353,7 @@ retire(void)
 	service.retiring = true;
 	pthread_mutex_unlock(&service.auth_lock);
 	if (alone)
-		clients_leave(service.clients, SESSION_LIVES);
+		leave(SESSION_LIVES);
 }
 
 static int
@@ -351,6 +376,16 @@ is_another(const struct directory *directory)
 	    (status.st_dev != directory->device || status.st_ino != directory->inode);
 }
 
+static bool
+is_displaced(void)
+{
+	bool displaced = is_another(&service.root) || is_another(&service.index);
+
+	if (displaced)
+		retire();
+	return displaced;
+}
+
 static void
 clock_ready(struct source *source, struct scratch *scratch)
 {
@@ -360,10 +395,9 @@ clock_ready(struct source *source, struct scratch *scratch)
 	(void)!read(source->descriptor, &ticks, sizeof(ticks));
 	auth_hear(false);
 	clients_tick(service.clients);
-	if (clients_count(service.clients) > 0)
+	if (deliveries_busy(&service.deliveries) || clients_count(service.clients) > 0)
 		service.used_milliseconds = now;
-	if (now - service.used_milliseconds >= service.idle_milliseconds ||
-	    is_another(&service.root) || is_another(&service.index))
+	if (!is_displaced() && now - service.used_milliseconds >= service.idle_milliseconds)
 		retire();
 	pool_arm(service.pool, source);
 }
@@ -431,6 +465,9 @@ service_run(const char *root, const char *index, struct error *error)
 	if (service.clients == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the sessions");
 	service.doors = (struct doors){ service.pool, service.clients, auth_hear };
+	service.deliveries = (struct deliveries){ .pool = service.pool, .clients = service.clients,
+		.hear_auth = auth_hear, .rules_now = rules_now, .is_displaced = is_displaced };
+	deliveries_begin(&service.deliveries, threads_max);
 	service.control_source = (struct source){ .descriptor = CONTROL_DESCRIPTOR,
 		.ready = control_ready };
 	service.auth_source = (struct source){ .descriptor = -1, .ready = auth_ready };

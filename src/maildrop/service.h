@@ -1,6 +1,6 @@
 /*
- * The process as its parent and auth see it: settings, new clients (IPC_OPEN), reports, kicks, the
- * clock, and when to leave.
+ * The process as its parent and auth see it: settings, new clients (IPC_OPEN), the key of warrants, reports,
+ * kicks, the clock, and when to leave.
  */
 #pragma once
 

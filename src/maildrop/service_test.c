@@ -177,6 +177,7 @@ sessions_count(void)
 	assert_int_equal(channel_send(&t.control, IPC_REPORT, &report, -1, &error), 0);
 	row = control_receive();
 	assert_string_equal(row.body.row.name, "sessions");
+	assert_string_equal(control_receive().body.row.name, "deliveries");
 	assert_int_equal(control_receive().type, IPC_REPORT_END);
 	return row.body.row.number;
 }

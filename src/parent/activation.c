@@ -24,11 +24,12 @@ take_one(struct activated *activated, int descriptor, struct error *error)
 		    error, ERROR_PERMANENT, "socket activation: descriptor %d", descriptor);
 	if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 ||
 	    !listening ||
-	    (address.socket.ss_family != AF_INET && address.socket.ss_family != AF_INET6))
+	    (address.socket.ss_family != AF_INET && address.socket.ss_family != AF_INET6 &&
+	    !address_is_path(&address)))
 		return error_set(error, ERROR_PERMANENT,
-		    "socket activation: descriptor %d is no listening TCP socket; use "
+		    "socket activation: descriptor %d is no listening stream socket; use "
 		    "ListenStream= with an "
-		    "address and Accept=no",
+		    "address or a path and Accept=no",
 		    descriptor);
 	if (address.socket.ss_family == AF_INET6)
 		getsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, &size);

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "parent/listeners.h"
 
@@ -31,6 +32,31 @@ address_v6(const struct in6_addr *host, uint16_t port)
 	return address;
 }
 
+/* The configuration's limit is that of sun_path. */
+static struct address
+address_path(const char *path)
+{
+	struct address address = { .size = sizeof(struct sockaddr_un) };
+	struct sockaddr_un *un = (struct sockaddr_un *)&address.socket;
+
+	_Static_assert(LISTENER_SIZE <= sizeof(un->sun_path), "every path fits");
+	un->sun_family = AF_UNIX;
+	snprintf(un->sun_path, sizeof(un->sun_path), "%s", path);
+	return address;
+}
+
+bool
+address_is_path(const struct address *address)
+{
+	return address->socket.ss_family == AF_UNIX;
+}
+
+static const char *
+path_of(const struct address *address)
+{
+	return ((const struct sockaddr_un *)&address->socket)->sun_path;
+}
+
 size_t
 addresses_of(const struct config_listener *listener, struct address found[2])
 {
@@ -38,6 +64,10 @@ addresses_of(const struct config_listener *listener, struct address found[2])
 	struct in6_addr v6;
 	struct in_addr v4;
 
+	if (config_is_path(listener->address)) {
+		found[0] = address_path(listener->address);
+		return 1;
+	}
 	if (strcmp(listener->address, "*") == 0) {
 		found[0] = address_v4(&(struct in_addr){ .s_addr = htonl(INADDR_ANY) }, port);
 		found[1] = address_v6(&in6addr_any, port);
@@ -58,18 +88,20 @@ addresses_of(const struct config_listener *listener, struct address found[2])
 }
 
 void
-address_text(const struct address *address, char text[PEER_SIZE])
+address_text(const struct address *address, char text[LISTENER_SIZE])
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->socket;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->socket;
 	char host[INET6_ADDRSTRLEN] = "?";
 
-	if (address->socket.ss_family == AF_INET) {
+	if (address_is_path(address)) {
+		snprintf(text, LISTENER_SIZE, "%s", path_of(address));
+	} else if (address->socket.ss_family == AF_INET) {
 		inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
-		snprintf(text, PEER_SIZE, "%s:%u", host, ntohs(v4->sin_port));
+		snprintf(text, LISTENER_SIZE, "%s:%u", host, ntohs(v4->sin_port));
 	} else {
 		inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
-		snprintf(text, PEER_SIZE, "[%s]:%u", host, ntohs(v6->sin6_port));
+		snprintf(text, LISTENER_SIZE, "[%s]:%u", host, ntohs(v6->sin6_port));
 	}
 }
 
@@ -83,6 +115,8 @@ address_equal(const struct address *a, const struct address *b)
 
 	if (a->socket.ss_family != b->socket.ss_family)
 		return false;
+	if (address_is_path(a))
+		return strcmp(path_of(a), path_of(b)) == 0;
 	if (a->socket.ss_family == AF_INET)
 		return a4->sin_port == b4->sin_port && a4->sin_addr.s_addr == b4->sin_addr.s_addr;
 	return a->socket.ss_family == AF_INET6 && a6->sin6_port == b6->sin6_port &&

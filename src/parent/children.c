@@ -33,10 +33,10 @@ child_add(struct parent *parent, enum ipc_role role)
 }
 
 struct child *
-child_find_auth(struct parent *parent)
+child_find(struct parent *parent, enum ipc_role role)
 {
 	for (struct child *child = parent->children; child != NULL; child = child->next)
-		if (child->role == IPC_AUTH && !child->gone)
+		if (child->role == role && !child->gone && (role == IPC_AUTH || child->wanted))
 			return child;
 	return NULL;
 }
@@ -51,6 +51,8 @@ identity_of(const struct parent *parent, const struct child *child, struct ident
 		*owner = parent->identities.login;
 	if (child->role == IPC_AUTH)
 		*owner = parent->identities.auth;
+	if (child->role == IPC_LMTP)
+		*owner = parent->identities.lmtp;
 	return owner;
 }
 
@@ -62,6 +64,11 @@ arguments_of(const struct parent *parent, const struct child *child, struct spaw
 	if (child->role == IPC_AUTH) {
 		what->argv[1] = "--users-file";
 		what->argv[2] = parent->config.users_file;
+	}
+	if (child->role == IPC_LMTP) {
+		spool_make(parent);
+		what->argv[1] = "--spool";
+		what->argv[2] = parent->config.lmtp_spool_directory;
 	}
 	if (child->role == IPC_MAILDROP) {
 		what->argv[1] = "--root";
@@ -174,13 +181,45 @@ find_login(struct parent *parent, uint32_t slot)
 	return NULL;
 }
 
+/* One that is on its way out has one too: what is said to it must not go to the next. */
+static uint32_t
+free_slot(const struct parent *parent, enum ipc_role role, const struct child *self)
+{
+	const struct child *child = parent->children;
+	uint32_t slot = 0;
+
+	while (child != NULL) {
+		bool taken = child != self && child->role == role && child->slot == slot;
+
+		slot += taken;
+		child = taken ? parent->children : child->next;
+	}
+	return slot;
+}
+
+/* What it is about when the last listener for LMTP goes is finished. */
+static void
+lmtp_adjust(struct parent *parent)
+{
+	bool wanted = config_speaks(&parent->config, CONFIG_LMTP);
+	struct child *child = child_find(parent, IPC_LMTP);
+
+	if (child == NULL && wanted && (child = child_add(parent, IPC_LMTP)) != NULL) {
+		child->slot = free_slot(parent, IPC_LMTP, child);
+		child_start(parent, child);
+	} else if (child != NULL && !wanted) {
+		child->wanted = false;
+		child_stop(parent, child, (uint32_t)parent->config.stop_grace_seconds);
+	}
+}
+
 void
 children_adjust(struct parent *parent)
 {
 	size_t count = login_count(&parent->config);
 	struct child *child;
 
-	if (child_find_auth(parent) == NULL && (child = child_add(parent, IPC_AUTH)) != NULL)
+	if (child_find(parent, IPC_AUTH) == NULL && (child = child_add(parent, IPC_AUTH)) != NULL)
 		child_start(parent, child);
 	for (uint32_t slot = 0; slot < count; slot++) {
 		if (find_login(parent, slot) != NULL ||
@@ -189,6 +228,7 @@ children_adjust(struct parent *parent)
 		child->slot = slot;
 		child_start(parent, child);
 	}
+	lmtp_adjust(parent);
 	/* Connections in what is too many go on until they end. */
 	for (child = parent->children; child != NULL; child = child->next) {
 		if (child->role == IPC_LOGIN && child->wanted && child->slot >= count) {

@@ -44,6 +44,15 @@ remove_stale(int descriptor, const struct sockaddr_un *address, struct error *er
 }
 
 int
+run_directory_make(const struct parent *parent, struct error *error)
+{
+	if (mkdir(parent->config.run_directory, 0755) < 0 && errno != EEXIST)
+		return error_errno(
+		    error, ERROR_PERMANENT, "run_directory %s", parent->config.run_directory);
+	return 0;
+}
+
+int
 control_open(struct parent *parent, struct error *error)
 {
 	struct sockaddr_un address;
@@ -52,9 +61,6 @@ control_open(struct parent *parent, struct error *error)
 
 	if (control_address(parent, &address, error) < 0)
 		return -1;
-	if (mkdir(parent->config.run_directory, 0755) < 0 && errno != EEXIST)
-		return error_errno(
-		    error, ERROR_PERMANENT, "run_directory %s", parent->config.run_directory);
 	descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (descriptor < 0)
 		return error_errno(error, ERROR_TEMPORARY, "control socket");

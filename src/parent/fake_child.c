@@ -1,8 +1,10 @@
 /*
- * Plays restante-login, restante-auth or restante-maildrop, by the name it is called: just enough
- * to see what the parent does. The fake login obeys one line of each client:
+ * Plays restante-login, restante-lmtp, restante-auth or restante-maildrop, by the name it is called: just enough
+ * to see what the parent does. The fake login and the fake lmtp obey one line of each client:
  *
  *	who			answers "PID SLOT GENERATION UID"
+ *	doors			answers how many maildrop processes it has doors to, and whether there is
+ *				a channel to auth: "DOORS AUTH"
  *	start UID GID ROOT	has auth ask for that maildrop process, unless the parent has told of it
  *				unasked; "granted PID UID" or "refused KIND"
  */
@@ -20,7 +22,8 @@
 #include "config/config.h"
 #include "ipc/channel.h"
 
-#define MAX 16
+#define MAX          16
+#define LMTP_NUMBERS 1000	/* to tell its slots from login's */
 
 static struct fake {
 	enum ipc_role role;
@@ -89,7 +92,7 @@ settings(int descriptor)
 	checked(false);
 	if (fake.role == IPC_MAILDROP && strstr(fake.config.mail_place, "crash") != NULL)
 		exit(9);
-	if (fake.role != IPC_LOGIN)
+	if (fake.role != IPC_LOGIN && fake.role != IPC_LMTP)
 		ready();
 }
 
@@ -144,12 +147,13 @@ static void
 door(const struct ipc_message *message)
 {
 	const struct ipc_channel_for *channel = &message->body.channel;
+	uint32_t number = channel->slot + (channel->role == IPC_LMTP ? LMTP_NUMBERS : 0);
 	size_t i = 0;
 
-	while (i < MAX - 1 && fake.doors[i].descriptor >= 0 && fake.numbers[i] != channel->slot)
+	while (i < MAX - 1 && fake.doors[i].descriptor >= 0 && fake.numbers[i] != number)
 		i++;
 	channel_close(&fake.doors[i]);
-	fake.numbers[i] = channel->slot;
+	fake.numbers[i] = number;
 	channel_open(&fake.doors[i], fcntl(message->descriptor, F_DUPFD_CLOEXEC, 10), fake.role,
 	    (enum ipc_role)channel->role);
 }
@@ -184,7 +188,9 @@ report(uint32_t ticket)
 static void
 hear_parent(struct ipc_message *message)
 {
-	uint32_t slot = fake.role == IPC_AUTH ? message->body.channel.slot : 0;
+	bool to_lmtp = message->type == IPC_CHANNEL && message->body.channel.role == IPC_LMTP;
+	/* lmtp's slots are counted by themselves. */
+	uint32_t slot = fake.role != IPC_AUTH ? 0 : to_lmtp ? MAX - 1 : message->body.channel.slot;
 	struct ipc_refused refused = { .session = 1 };
 
 	switch (message->type) {
@@ -272,7 +278,14 @@ accept_client(int listening)
 	line[length] = '\0';
 	answer_client("busy\n");
 	fake.client = client;
-	if (strncmp(line, "start ", 6) != 0) {
+	if (strncmp(line, "doors", 5) == 0) {
+		unsigned doors = 0;
+
+		for (size_t i = 0; i < MAX; i++)
+			doors += fake.doors[i].descriptor >= 0;
+		snprintf(answer, sizeof(answer), "%u %d\n", doors, fake.peers[0].descriptor >= 0);
+		answer_client(answer);
+	} else if (strncmp(line, "start ", 6) != 0) {
 		snprintf(answer, sizeof(answer), "%d %u %u %u\n", (int)getpid(), fake.slot,
 		    fake.generation, getuid());
 		answer_client(answer);
@@ -349,6 +362,7 @@ main(int argc, char **argv)
 	fake.check = argc > 1 && strcmp(argv[1], "--check") == 0;
 	fake.role = strstr(argv[0], "auth") != NULL       ? IPC_AUTH
 		    : strstr(argv[0], "maildrop") != NULL ? IPC_MAILDROP
+		    : strstr(argv[0], "lmtp") != NULL     ? IPC_LMTP
 							  : IPC_LOGIN;
 	fake.wanted_slot = MAX;
 	fake.known_channel.descriptor = -1;

@@ -28,6 +28,8 @@ announce(struct parent *parent)
 	for (size_t i = 0; i < parent->listeners.count; i++)
 		LOG(LOG_LEVEL_INFO, "listening",
 		    LOG_TEXT("address", parent->listeners.list[i].text),
+		    LOG_TEXT("protocol",
+			config_listener_keys[2].choices[parent->listeners.list[i].protocol]),
 		    LOG_TEXT(
 			"tls", config_listener_keys[3].choices[parent->listeners.list[i].tls]));
 	LOG(LOG_LEVEL_INFO, "ready", LOG_NUMBER("login_processes", login_count(&parent->config)));

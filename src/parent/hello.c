@@ -31,9 +31,7 @@ void
 send_settings(struct parent *parent, struct child *child)
 {
 	tell(child, IPC_SETTINGS, NULL, parent->settings);
-	if (child->role != IPC_LOGIN)
-		return;
-	if (parent->keys >= 0)
+	if ((child->role == IPC_LOGIN || child->role == IPC_LMTP) && parent->keys >= 0)
 		tell(child, IPC_KEYS, NULL, parent->keys);
 }
 
@@ -44,6 +42,8 @@ send_listeners(struct parent *parent, struct child *child)
 		const struct listening *listening = &parent->listeners.list[i];
 		struct ipc_listener message;
 
+		if ((listening->protocol == CONFIG_LMTP) != (child->role == IPC_LMTP))
+			continue;
 		memset(&message, 0, sizeof(message));
 		message.generation = parent->generation;
 		message.protocol = listening->protocol;
@@ -61,7 +61,7 @@ hello(struct parent *parent, struct child *child)
 	/* It starts with our descriptor 2, and plain lines. */
 	if (parent->log_form != LOG_FORM_PLAIN)
 		send_log(parent, child);
-	if (child->role == IPC_LOGIN) {
+	if (child->role == IPC_LOGIN || child->role == IPC_LMTP) {
 		tell(child, IPC_TICKET_KEYS, &parent->ticket_keys, -1);
 		send_listeners(parent, child);
 		(void)ring_join(parent, child);

@@ -36,12 +36,31 @@ identity_find(struct identity *identity, const char *key, const char *name, stru
 int
 identities_find(struct identities *identities, const struct config *config, struct error *error)
 {
-	struct identities found;
+	struct identities found = { .lmtp = { 0, 0 } };
 
 	if (identity_find(&found.login, "login_user", config->login_user, error) < 0 ||
-	    identity_find(&found.auth, "auth_user", config->auth_user, error) < 0)
+	    identity_find(&found.auth, "auth_user", config->auth_user, error) < 0 ||
+	    (config_speaks(config, CONFIG_LMTP) &&
+	    identity_find(&found.lmtp, "lmtp_user", config->lmtp_user, error) < 0))
 		return -1;
 	*identities = found;
+	return 0;
+}
+
+int
+group_find(const char *name, gid_t *gid, struct error *error)
+{
+	const struct group *entry;
+	uint64_t number;
+
+	if (number_parse(name, &number) && number < UINT32_MAX) {
+		*gid = (gid_t)number;
+		return 0;
+	}
+	entry = getgrnam(name);
+	if (entry == NULL)
+		return error_set(error, ERROR_PERMANENT, "group = `%s`: there is no such group", name);
+	*gid = entry->gr_gid;
 	return 0;
 }
 

@@ -13,7 +13,6 @@
 #include "parent/parent.h"
 
 #define ALL_MODE 0711	/* to pass through, not to look around in */
-#define OWN_MODE 0700
 
 static int
 all_open(const char *path, struct error *error)
@@ -36,28 +35,6 @@ all_open(const char *path, struct error *error)
 	    "index_directory %.150s: others may write there; it has to be ours alone", path);
 }
 
-/* A crash may have come between the two steps: what is still ours is given away again. */
-static int
-own_make(int all, const char *name, const struct child *child, struct error *error)
-{
-	struct stat status;
-
-	if (mkdirat(all, name, OWN_MODE) != 0 && errno != EEXIST)
-		return error_errno(error, ERROR_TEMPORARY, "cannot make %s in index_directory", name);
-	if (fstatat(all, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
-		return error_errno(error, ERROR_TEMPORARY, "cannot look at %s in index_directory", name);
-	if (!S_ISDIR(status.st_mode))
-		return error_set(error, ERROR_PERMANENT, "%s in index_directory is no directory", name);
-	if (status.st_uid == child->uid)
-		return 0;
-	if (status.st_uid != geteuid())
-		return error_set(error, ERROR_PERMANENT, "%s in index_directory belongs to uid %u", name,
-		    (unsigned)status.st_uid);
-	if (fchownat(all, name, child->uid, child->gid, AT_SYMLINK_NOFOLLOW) != 0)
-		return error_errno(error, ERROR_TEMPORARY, "cannot give %s in index_directory away", name);
-	return 0;
-}
-
 bool
 indexes_make(const struct parent *parent, const struct child *child, char path[INDEX_PATH_SIZE])
 {
@@ -72,7 +49,8 @@ indexes_make(const struct parent *parent, const struct child *child, char path[I
 	snprintf(path, INDEX_PATH_SIZE, "%s/%s", all_path, name);
 	all = all_open(all_path, &error);
 	if (all >= 0) {
-		result = own_make(all, name, child, &error);
+		result = directory_give(all, name, &(struct identity){ child->uid, child->gid }, "index_directory",
+		    &error);
 		close(all);
 	}
 	if (result != 0)

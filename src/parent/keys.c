@@ -116,6 +116,6 @@ ticket_keys_renew(struct parent *parent)
 		abort(); /* the kernel promises it for up to 256 octets */
 	parent->ticket_keys_due = clock_milliseconds() + parent->config.ticket_key_hours * 3600000;
 	for (struct child *child = parent->children; child != NULL; child = child->next)
-		if (child->role == IPC_LOGIN)
+		if (child->role == IPC_LOGIN || child->role == IPC_LMTP)
 			tell(child, IPC_TICKET_KEYS, tickets, -1);
 }

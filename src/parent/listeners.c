@@ -56,9 +56,15 @@ contains(const struct listeners *listeners, int socket)
 static void
 close_except(const struct listeners *listeners, const struct listeners *kept)
 {
-	for (size_t i = 0; i < listeners->count; i++)
-		if (!listeners->list[i].activated && !contains(kept, listeners->list[i].socket))
-			close(listeners->list[i].socket);
+	for (size_t i = 0; i < listeners->count; i++) {
+		const struct listening *listening = &listeners->list[i];
+
+		if (listening->activated || contains(kept, listening->socket))
+			continue;
+		close(listening->socket);
+		if (address_is_path(&listening->address))
+			socket_remove(&listening->address);
+	}
 }
 
 static const struct listening *
@@ -81,6 +87,18 @@ complain(const struct listening *listening, struct error *error)
 		hint = " (a port below 1024 needs root)";
 	return error_set(error, ERROR_PERMANENT, "cannot listen on %s: %s%s", listening->text,
 	    strerrordesc_np(errno), hint);
+}
+
+static int
+fill_path(struct listening *listening, const struct listening *before, const struct config_listener *listener,
+    struct error *error)
+{
+	listening->socket = -1;
+	if (before == NULL || before->activated)
+		listening->socket = socket_listen(&listening->address, listener, error);
+	else if (socket_adjust(&listening->address, listener, error) == 0)
+		listening->socket = before->socket;
+	return listening->socket < 0 ? -1 : 0;
 }
 
 /* 1: there is no such address family here, and it need not be. */
@@ -127,11 +145,13 @@ add(struct listeners *next, const struct listeners *now, const struct config_lis
 	if (ready >= 0) {
 		listening->activated = true;
 		listening->socket = activated->list[ready].socket;
-	} else if ((left_out = fill(listening, find(now, address), error)) != 0) {
-		return left_out < 0 ? -1 : 0;
+	} else if (address_is_path(address)) {
+		left_out = fill_path(listening, find(now, address), listener, error);
+	} else {
+		left_out = fill(listening, find(now, address), error);
 	}
-	next->count++;
-	return 0;
+	next->count += left_out == 0;
+	return left_out < 0 ? -1 : 0;
 }
 
 int
@@ -161,4 +181,12 @@ listeners_commit(struct listeners *now, const struct listeners *next)
 {
 	close_except(now, next);
 	*now = *next;
+}
+
+void
+listeners_remove(const struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		if (!listeners->list[i].activated && address_is_path(&listeners->list[i].address))
+			socket_remove(&listeners->list[i].address);
 }

@@ -1,6 +1,7 @@
 /*
- * Listening sockets: one for each address, for all restante-login, who decide among themselves who accepts
- * (login/duty.h). The parent keeps every socket open: a process that dies loses no connection that waits.
+ * Listening sockets: one for each address. Those for POP3 are for all restante-login, who decide among
+ * themselves who accepts (login/duty.h), those for LMTP for restante-lmtp. The parent keeps every socket open: a
+ * process that dies loses no connection that waits.
  */
 #pragma once
 
@@ -24,7 +25,7 @@ struct address {
 
 struct listening {
 	struct address address;
-	char text[PEER_SIZE];
+	char text[LISTENER_SIZE];
 	uint32_t protocol, tls;
 	bool activated;		/* systemd's: never closed */
 	int socket;
@@ -44,12 +45,22 @@ struct activated {
 	} list[ACTIVATED_MAX];
 };
 
-/* addresses.c. The sockets a listener means: one, or two for "*". Returns how many. */
+/* addresses.c. The sockets a listener means: one, or two for "*" on TCP. Returns how many. */
 size_t addresses_of(const struct config_listener *, struct address found[2]);
-void address_text(const struct address *, char text[PEER_SIZE]);
+void address_text(const struct address *, char text[LISTENER_SIZE]);
 bool address_equal(const struct address *, const struct address *);
 /* Does a socket bound to have, which takes IPv4 too if dual, serve wanted? */
 bool address_serves(const struct address *have, bool dual, const struct address *wanted);
+
+/*
+ * sockets.c. A listening Unix socket at the path of the address, with mode and group of the listener, in the place
+ * of one that nobody listens on any more. -1: *error says why.
+ */
+int socket_listen(const struct address *, const struct config_listener *, struct error *);
+/* Mode and group of one that exists. */
+int socket_adjust(const struct address *, const struct config_listener *, struct error *);
+void socket_remove(const struct address *);
+bool address_is_path(const struct address *);
 
 /* activation.c. Takes the sockets over that LISTEN_FDS tells of; the variables are removed. */
 int activated_take(struct activated *, struct error *);
@@ -63,3 +74,5 @@ int listeners_prepare(struct listeners *next, const struct listeners *now, const
     const struct activated *, struct error *);
 /* *now becomes *next; what is no longer used is closed. */
 void listeners_commit(struct listeners *now, const struct listeners *next);
+/* At the end: Unix sockets leave their paths behind otherwise. */
+void listeners_remove(const struct listeners *);

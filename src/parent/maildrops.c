@@ -15,7 +15,7 @@ static void
 answer_no(
     struct parent *parent, const struct ipc_start *start, enum error_kind kind, const char *why)
 {
-	struct child *auth = child_find_auth(parent);
+	struct child *auth = child_find(parent, IPC_AUTH);
 	struct ipc_not_started answer;
 
 	LOG(LOG_LEVEL_WARNING, "maildrop-not-started", LOG_NUMBER("uid", start->uid),

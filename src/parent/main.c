@@ -165,12 +165,16 @@ serve(void)
 
 	notify_open();
 	logging_open(&parent, &parent.config);
+	if (run_directory_make(&parent, &error) < 0)
+		return fail(&error, EX_UNAVAILABLE);
 	if (listeners_prepare(&listeners, &parent.listeners, &parent.config, &parent.activated,
 		&error) < 0)
 		return fail(&error, EX_UNAVAILABLE);
 	listeners_commit(&parent.listeners, &listeners);
-	if (control_open(&parent, &error) < 0)
+	if (control_open(&parent, &error) < 0) {
+		listeners_remove(&parent.listeners);
 		return fail(&error, EX_UNAVAILABLE);
+	}
 	raise_descriptor_limit();
 	schedule_in_batches();
 	if (sandbox_enter(SANDBOX_PARENT, NULL, 0, &error) < 0)
@@ -179,6 +183,7 @@ serve(void)
 	    LOG_TEXT("file", parent.config_path), LOG_TEXT("host", parent.config.hostname));
 	status = loop_run(&parent);
 	control_close(&parent);
+	listeners_remove(&parent.listeners);
 	LOG(LOG_LEVEL_INFO, "stopped", LOG_NUMBER("status", status));
 	return status;
 }

@@ -40,10 +40,10 @@ struct child {
 	uint64_t restart_count;
 	bool wanted;
 	bool gone;		/* nothing more will come of it: freed at the end of the turn */
-	uint32_t slot;		/* login */
+	uint32_t slot;		/* login, lmtp */
 	uint32_t number;	/* maildrop: of this process, never used again */
 	uint64_t joined_at;	/* when it last got a channel to auth, */
-	uint64_t door_made_at;	/* and, login, one to a maildrop process in the stead of a lost one */
+	uint64_t door_made_at;	/* and, login and lmtp, one to a maildrop process in the stead of a lost one */
 	bool retired;		/* maildrop: auth has asked for another in its stead */
 	uint32_t uid, gid;	/* maildrop */
 	char *root;		/* maildrop */
@@ -66,7 +66,7 @@ struct identity {
 };
 
 struct identities {
-	struct identity login, auth;
+	struct identity login, auth, lmtp;
 };
 
 /* A configuration being tried: what was read, and restante-login --check at work on it. */
@@ -130,6 +130,8 @@ pid_t spawn(const struct parent *, const struct spawn *, int *control, struct er
 
 /* identity.c: names of the configuration to uids. */
 int identities_find(struct identities *, const struct config *, struct error *);
+/* The gid of a name or number. */
+int group_find(const char *name, gid_t *, struct error *);
 /* May a maildrop process of that uid and gid be started? NULL, or why not. self: our own uid. */
 const char *uid_problem(const struct config *, uint32_t self, uint32_t uid, uint32_t gid);
 
@@ -140,12 +142,14 @@ uint64_t backoff_next(uint64_t last_milliseconds, uint64_t lived_milliseconds);
 struct child *child_add(struct parent *, enum ipc_role);
 void child_start(struct parent *, struct child *);
 void child_stop(struct parent *, struct child *, uint32_t grace_seconds);
-void children_adjust(struct parent *);	/* as many restante-login as configured, one restante-auth */
+/* As many restante-login as configured, one restante-auth, and a restante-lmtp if anybody speaks LMTP. */
+void children_adjust(struct parent *);
 void children_reap(struct parent *);
 void children_sweep(struct parent *);
 /* Does what is due now and returns when to come again. */
 uint64_t children_due(struct parent *, uint64_t now);
-struct child *child_find_auth(struct parent *);
+/* The one of that role, auth or lmtp, that is to be there; NULL: none. */
+struct child *child_find(struct parent *, enum ipc_role);
 size_t login_count(const struct config *);
 
 /* hello.c: what a child is told at its start, and all of them when it changes. */
@@ -161,11 +165,11 @@ void tell(struct child *, enum ipc_type, const void *body, int descriptor);
  * With auth and those of the other kind. -1: there is no channel to auth to be had. Without an auth process
  * 0: its start joins all.
  */
-int ring_join(struct parent *, struct child *login_or_maildrop);
+int ring_join(struct parent *, struct child *not_auth);
 /* Its channel has ended although both processes live. */
-void ring_join_again(struct parent *, struct child *login);
+void ring_join_again(struct parent *, struct child *login_or_lmtp);
 /* The same for its channel to the maildrop process of that number, if there is one. */
-void ring_door_again(struct parent *, struct child *login, uint32_t number);
+void ring_door_again(struct parent *, struct child *login_or_lmtp, uint32_t number);
 void ring_join_all(struct parent *);
 
 /* hear.c: what children say. */
@@ -176,6 +180,15 @@ void child_hear(struct parent *, struct child *);
  * logged. False: index_directory is not set. Blocks on that directory.
  */
 bool indexes_make(const struct parent *, const struct child *, char path[INDEX_PATH_SIZE]);
+
+/*
+ * directories.c: a directory that belongs to the uid of one child. -1: it is not there, or not as it should be.
+ * directory: lent; what it is called in an error.
+ */
+int directory_give(int above, const char *name, const struct identity *owner, const char *directory,
+    struct error *);
+/* spool.c: lmtp_spool_directory, made if it can be; a failure is logged. Blocks on that directory. */
+void spool_make(const struct parent *);
 
 /* maildrops.c: restante-maildrop on demand. */
 void maildrop_wanted(struct parent *, const struct ipc_start *);
@@ -203,6 +216,7 @@ void reload_begin(struct parent *);
 void reload_decided(struct parent *, bool good);
 
 /* control.c: the socket for restantectl. */
+int run_directory_make(const struct parent *, struct error *);
 int control_open(struct parent *, struct error *);
 void control_close(struct parent *);
 void control_accept(struct parent *);

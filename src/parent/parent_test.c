@@ -129,6 +129,7 @@ stop(void)
 	assert_int_equal(waitpid(server.pid, &status, 0), server.pid);
 	close(server.notify);
 	assert_int_equal(access(in_directory("run/control"), F_OK), -1);
+	assert_int_equal(access(in_directory("lmtp"), F_OK), -1);
 	return status;
 }
 
@@ -147,23 +148,39 @@ teardown(void **state)
 	return stop();
 }
 
-/* What a client that says line is answered; "" if the connection was closed. */
 static const char *
-talk(const char *line)
+talk_to(const struct sockaddr *address, socklen_t size, const char *line)
 {
 	static char answer[256];
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_port = htons(server.port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ssize_t length = -1;
 
-	if (connect(descriptor, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    write(descriptor, line, strlen(line)) > 0)
+	if (connect(descriptor, address, size) == 0 && write(descriptor, line, strlen(line)) > 0)
 		length = read(descriptor, answer, sizeof(answer) - 1);
 	close(descriptor);
 	answer[length > 0 ? length : 0] = '\0';
 	return answer;
+}
+
+/* What a client that says line is answered; "" if the connection was closed. */
+static const char *
+talk(const char *line)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons(server.port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	return talk_to((struct sockaddr *)&address, sizeof(address), line);
+}
+
+/* The same on the socket for LMTP; "" also if there is none. */
+static const char *
+talk_lmtp(const char *line)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/lmtp", directory);
+	return talk_to((struct sockaddr *)&address, sizeof(address), line);
 }
 
 /* A new connection may meet a process that is being ended: ask until somebody answers. */
@@ -381,6 +398,115 @@ test_reload_by_signal(void **state)
 	await_notice("READY=1");
 }
 
+#define LMTP_FORMAT                                                                                \
+	"lmtp_user = 12348\nlmtp_spool_directory = %s/spool\n"                                     \
+	"listener lmtp {\n protocol = lmtp\n address = %s/lmtp\n mode = 0%o\n}"
+
+static const char *
+with_lmtp(unsigned mode)
+{
+	static char text[512];
+
+	snprintf(text, sizeof(text), LMTP_FORMAT, directory, directory, mode);
+	return text;
+}
+
+static pid_t
+lmtp_pid(uint32_t *slot)
+{
+	unsigned generation, uid;
+	int pid;
+
+	while (sscanf(talk_lmtp("who\n"), "%d %u %u %u", &pid, slot, &generation, &uid) != 4)
+		usleep(10000);
+	assert_int_equal(uid, geteuid() == 0 ? 12348 : geteuid());
+	return pid;
+}
+
+static void
+await_doors(unsigned count)
+{
+	unsigned doors, auth;
+
+	while (sscanf(talk_lmtp("doors\n"), "%u %u", &doors, &auth) != 2 || doors != count || auth != 1)
+		usleep(10000);
+}
+
+static int
+setup_lmtp(void **state)
+{
+	(void)state;
+	start(with_lmtp(0640));
+	return 0;
+}
+
+/* One process, joined with everybody, on its own sockets and on no others. */
+static void
+test_lmtp(void **state)
+{
+	struct stat status;
+	uint32_t slot;
+	pid_t first, next;
+
+	(void)state;
+	assert_int_equal(stat(in_directory("lmtp"), &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0640);
+	assert_int_equal(stat(in_directory("spool"), &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0700);
+	assert_int_equal(status.st_uid, geteuid() == 0 ? 12348 : geteuid());
+	first = lmtp_pid(&slot);
+	await_doors(0);
+	assert_true(open_maildrop(mail_uid(), mail_uid(), "/srv/a") > 0);
+	await_doors(1);
+	/* A client of POP3 never meets it. */
+	for (int i = 0; i < 20; i++) {
+		uint32_t generation;
+
+		assert_true(login_pid(&slot, &generation) != first);
+	}
+	kill(first, SIGKILL);
+	while ((next = lmtp_pid(&slot)) == first)
+		usleep(1000);
+	await_doors(1);
+}
+
+/* It comes and goes with its listener. */
+static void
+test_lmtp_comes_and_goes(void **state)
+{
+	struct ipc_ctl_report counts = { .kind = IPC_REPORT_COUNTS };
+	struct stat status;
+	uint32_t slot;
+	pid_t pid;
+	size_t before, rows;
+
+	(void)state;
+	(void)ask(IPC_CTL_REPORT, &counts, &before);
+	assert_int_equal(access(in_directory("lmtp"), F_OK), -1);
+	configure(with_lmtp(0666), server.port);
+	assert_int_equal(ask(IPC_CTL_RELOAD, NULL, &rows).failed, 0);
+	pid = lmtp_pid(&slot);
+	assert_int_equal(stat(in_directory("lmtp"), &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0666);
+	do
+		(void)ask(IPC_CTL_REPORT, &counts, &rows);
+	while (rows != before + 2);
+	/* Another mode of the same socket disturbs nobody. */
+	configure(with_lmtp(0600), server.port);
+	assert_int_equal(ask(IPC_CTL_RELOAD, NULL, &rows).failed, 0);
+	assert_int_equal(stat(in_directory("lmtp"), &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	assert_int_equal(lmtp_pid(&slot), pid);
+	configure("", server.port);
+	assert_int_equal(ask(IPC_CTL_RELOAD, NULL, &rows).failed, 0);
+	assert_int_equal(access(in_directory("lmtp"), F_OK), -1);
+	while (kill(pid, 0) == 0)
+		usleep(10000);
+	do
+		(void)ask(IPC_CTL_REPORT, &counts, &rows);
+	while (rows != before);
+}
+
 /* A maildrop process that cannot start: auth hears of it, and the next try waits a little. */
 static void
 test_crashing_maildrop(void **state)
@@ -475,6 +601,8 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_maildrops, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dead_auth_is_restarted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reports, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lmtp, setup_lmtp, teardown),
+		cmocka_unit_test_setup_teardown(test_lmtp_comes_and_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_reload_keeps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_good_reload, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload_by_signal, setup, teardown),
@@ -482,7 +610,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_crashing_maildrop),
 	};
 	static const char *const files[] = { "restante-login", "restante-auth", "restante-maildrop",
-		"restantectl",
+		"restante-lmtp", "restantectl", "spool",
 		"conf", "notify", "log", "run/control", "run" };
 	int status;
 
@@ -494,7 +622,7 @@ main(int argc, char **argv)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	alarm(HANG_SECONDS);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		if (symlink(fake_child, in_directory(files[i])) < 0)
 			return 1;
 	status = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Back-off, addresses, socket activation, whose maildrop process may be started, and the ring. */
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -92,7 +95,7 @@ test_addresses(void **state)
 {
 	struct config_listener any = { .address = "*", .port = 110 };
 	struct address found[2];
-	char text[PEER_SIZE];
+	char text[LISTENER_SIZE];
 
 	(void)state;
 	assert_int_equal(addresses_of(&any, found), 2);
@@ -273,6 +276,77 @@ test_listeners_change(void **state)
 	assert_int_equal(dup2(dropped, dropped), -1);
 	close(kept);
 	close(taken);
+}
+
+static int
+connect_to(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int result;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	result = connect(descriptor, (struct sockaddr *)&address, sizeof(address));
+	close(descriptor);
+	return result;
+}
+
+/* A Unix socket: in the place of a dead one, never of a living one or of a file; gone at the end. */
+static void
+test_unix_listeners(void **state)
+{
+	static struct listeners none, now, next;
+	static struct config config;
+	const struct activated activated = { .count = 0 };
+	char directory[] = "/tmp/pieces_test_XXXXXX", path[64];
+	struct stat status;
+	struct error error;
+	int kept;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/lmtp", directory);
+	config_defaults(&config);
+	config.listener_count = 1;
+	config.listeners[0].protocol = CONFIG_LMTP;
+	snprintf(config.listeners[0].address, LISTENER_SIZE, "%s", path);
+	strcpy(config.listeners[0].mode, "0604");
+	assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
+	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, &error), -1);
+	assert_non_null(strstr(error.text, "no socket"));
+	assert_int_equal(unlink(path), 0);
+
+	assert_int_equal(listeners_prepare(&now, &none, &config, &activated, &error), 0);
+	assert_string_equal(now.list[0].text, path);
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0604);
+	assert_int_equal(connect_to(path), 0);
+	/* Another server. */
+	assert_int_equal(listeners_prepare(&next, &none, &config, &activated, &error), -1);
+	assert_non_null(strstr(error.text, "another server has it"));
+	assert_int_equal(connect_to(path), 0);
+	/* A reload keeps it, with what is new about it. */
+	kept = now.list[0].socket;
+	strcpy(config.listeners[0].mode, "0600");
+	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, &error), 0);
+	listeners_commit(&now, &next);
+	assert_int_equal(now.list[0].socket, kept);
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	strcpy(config.listeners[0].group, "no-such-group");
+	assert_int_equal(listeners_prepare(&next, &now, &config, &activated, &error), -1);
+	assert_int_equal(connect_to(path), 0);
+	config.listeners[0].group[0] = '\0';
+
+	/* The server dies: the path stays, and is no obstacle. */
+	close(kept);
+	assert_int_equal(connect_to(path), -1);
+	assert_int_equal(listeners_prepare(&now, &none, &config, &activated, &error), 0);
+	assert_int_equal(connect_to(path), 0);
+	listeners_remove(&now);
+	assert_int_equal(access(path, F_OK), -1);
+	close(now.list[0].socket);
+	assert_int_equal(rmdir(directory), 0);
 }
 
 /* A ring without processes: what children would hear comes out at the other end. */
@@ -461,6 +535,7 @@ main(void)
 		cmocka_unit_test(test_dual_stack_activation),
 		cmocka_unit_test(test_ports_are_not_shared),
 		cmocka_unit_test(test_listeners_change),
+		cmocka_unit_test(test_unix_listeners),
 		cmocka_unit_test(test_a_lost_channel_is_replaced),
 		cmocka_unit_test(test_a_maildrop_without_a_channel),
 		cmocka_unit_test(test_login_and_maildrop_are_joined),

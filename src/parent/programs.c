@@ -19,6 +19,7 @@ static const char *const names[IPC_ROLE_COUNT] = {
 	[IPC_LOGIN] = "restante-login",
 	[IPC_AUTH] = "restante-auth",
 	[IPC_MAILDROP] = "restante-maildrop",
+	[IPC_LMTP] = "restante-lmtp",
 	[IPC_CTL] = "restantectl",
 };
 
@@ -43,7 +44,7 @@ open_high(const char *path, int flags)
 int
 programs_open(struct parent *parent, const char *directory, struct error *error)
 {
-	static const enum ipc_role roles[] = { IPC_LOGIN, IPC_AUTH, IPC_MAILDROP };
+	static const enum ipc_role roles[] = { IPC_LOGIN, IPC_AUTH, IPC_MAILDROP, IPC_LMTP };
 	char path[PATH_SIZE + 32];
 
 	parent->null = open_high("/dev/null", O_RDWR);

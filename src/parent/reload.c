@@ -103,7 +103,7 @@ tell_everybody(struct parent *parent)
 		if (child->pid == 0)
 			continue;
 		send_settings(parent, child);
-		if (child->role == IPC_LOGIN && child->wanted)
+		if (child->wanted && (child->role == IPC_LOGIN || child->role == IPC_LMTP))
 			send_listeners(parent, child);
 	}
 }
@@ -116,12 +116,20 @@ auth_outdated(const struct parent *parent, const struct config *old)
 	       (parent->root && strcmp(old->auth_user, parent->config.auth_user) != 0);
 }
 
+/* So is lmtp for one spool directory. */
+static bool
+lmtp_outdated(const struct parent *parent, const struct config *old)
+{
+	return strcmp(old->lmtp_spool_directory, parent->config.lmtp_spool_directory) != 0 ||
+	       (parent->root && strcmp(old->lmtp_user, parent->config.lmtp_user) != 0);
+}
+
 static void
 put_in_force(struct parent *parent, const struct listeners *next)
 {
 	static struct config old;
 	struct trial *trial = &parent->trial;
-	struct child *auth = child_find_auth(parent);
+	struct child *auth = child_find(parent, IPC_AUTH), *lmtp = child_find(parent, IPC_LMTP);
 
 	old = parent->config;
 	warn_of_restart(&old, &trial->config, parent->root);
@@ -141,6 +149,8 @@ put_in_force(struct parent *parent, const struct listeners *next)
 	tell_everybody(parent);
 	if (auth != NULL && auth_outdated(parent, &old))
 		child_stop(parent, auth, (uint32_t)parent->config.stop_grace_seconds);
+	if (lmtp != NULL && lmtp_outdated(parent, &old))
+		child_stop(parent, lmtp, (uint32_t)parent->config.stop_grace_seconds);
 	children_adjust(parent);
 }
 

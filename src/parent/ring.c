@@ -1,6 +1,6 @@
 /*
- * The ring: a channel between each restante-login and auth, auth and each restante-maildrop, and each
- * restante-login and each restante-maildrop.
+ * The ring: a channel between auth and each of restante-login, restante-lmtp and restante-maildrop, and between
+ * each restante-maildrop and each restante-login and restante-lmtp.
  */
 
 #include <stdio.h>
@@ -13,13 +13,20 @@
 #define REJOIN_MILLISECONDS 500
 #define REDOOR_MILLISECONDS 100
 
+/* What strangers reach, and has doors to the maildrop processes. */
+static bool
+is_front(const struct child *child)
+{
+	return child->role == IPC_LOGIN || child->role == IPC_LMTP;
+}
+
 static void
 tell_auth(struct child *auth, const struct child *other, int end)
 {
 	struct ipc_started started;
 
-	if (other->role == IPC_LOGIN) {
-		tell(auth, IPC_CHANNEL, &(struct ipc_channel_for){ IPC_LOGIN, other->slot }, end);
+	if (is_front(other)) {
+		tell(auth, IPC_CHANNEL, &(struct ipc_channel_for){ other->role, other->slot }, end);
 		return;
 	}
 	memset(&started, 0, sizeof(started));
@@ -34,7 +41,7 @@ tell_auth(struct child *auth, const struct child *other, int end)
 static struct child *
 running_auth(struct parent *parent)
 {
-	struct child *auth = child_find_auth(parent);
+	struct child *auth = child_find(parent, IPC_AUTH);
 
 	return auth != NULL && auth->pid != 0 && auth->state != CHILD_STOPPING ? auth : NULL;
 }
@@ -69,26 +76,26 @@ join_auth(struct parent *parent, struct child *child)
 	return 0;
 }
 
-/* Without it clients of that login cannot come to that maildrop, and are told to try again. */
+/* Without it clients of that process cannot come to that maildrop, and are told to try again. */
 static void
-join_login(struct child *login, struct child *maildrop)
+join_front(struct child *front, struct child *maildrop)
 {
 	int ends[2];
 
 	if (make_pair(maildrop, ends) < 0)
 		return;
-	tell(maildrop, IPC_CHANNEL, &(struct ipc_channel_for){ IPC_LOGIN, login->slot }, ends[0]);
-	tell(login, IPC_CHANNEL, &(struct ipc_channel_for){ IPC_MAILDROP, maildrop->number }, ends[1]);
+	tell(maildrop, IPC_CHANNEL, &(struct ipc_channel_for){ front->role, front->slot }, ends[0]);
+	tell(front, IPC_CHANNEL, &(struct ipc_channel_for){ IPC_MAILDROP, maildrop->number }, ends[1]);
 	close(ends[0]);
 	close(ends[1]);
 }
 
 static bool
-serves(const struct child *child, enum ipc_role role)
+is_at_work(const struct child *child)
 {
-	if (child->role != role || child->pid <= 0 || child->state == CHILD_STOPPING)
+	if (child->pid <= 0 || child->state == CHILD_STOPPING)
 		return false;
-	return role == IPC_LOGIN || (child->state == CHILD_READY && !child->retired);
+	return is_front(child) || (child->role == IPC_MAILDROP && child->state == CHILD_READY && !child->retired);
 }
 
 /* Those of the other kind come before auth: it speaks of nobody whom they do not know. */
@@ -96,16 +103,16 @@ int
 ring_join(struct parent *parent, struct child *child)
 {
 	for (struct child *other = parent->children; other != NULL; other = other->next) {
-		if (child->role == IPC_MAILDROP && serves(other, IPC_LOGIN))
-			join_login(other, child);
-		if (child->role == IPC_LOGIN && serves(other, IPC_MAILDROP))
-			join_login(child, other);
+		if (child->role == IPC_MAILDROP && is_front(other) && is_at_work(other))
+			join_front(other, child);
+		if (is_front(child) && other->role == IPC_MAILDROP && is_at_work(other))
+			join_front(child, other);
 	}
 	return join_auth(parent, child);
 }
 
 /*
- * A login process out of its mind must not keep auth busy with new channels. One in its senses
+ * A process out of its mind must not keep auth busy with new channels. One in its senses
  * asks again every second.
  */
 void
@@ -120,26 +127,27 @@ ring_join_again(struct parent *parent, struct child *child)
 }
 
 void
-ring_door_again(struct parent *parent, struct child *login, uint32_t number)
+ring_door_again(struct parent *parent, struct child *front, uint32_t number)
 {
 	struct child *child = parent->children;
 	uint64_t now = clock_milliseconds();
 
-	while (child != NULL && (!serves(child, IPC_MAILDROP) || child->number != number))
+	while (child != NULL &&
+	    (child->role != IPC_MAILDROP || !is_at_work(child) || child->number != number))
 		child = child->next;
-	if (child == NULL || !serves(login, IPC_LOGIN) ||
-	    now - login->door_made_at < REDOOR_MILLISECONDS)
+	if (child == NULL || !is_front(front) || !is_at_work(front) ||
+	    now - front->door_made_at < REDOOR_MILLISECONDS)
 		return;
-	LOG(LOG_LEVEL_WARNING, "door-lost", LOG_NUMBER("slot", login->slot),
-	    LOG_NUMBER("maildrop", child->pid));
-	login->door_made_at = now;
-	join_login(login, child);
+	LOG(LOG_LEVEL_WARNING, "door-lost", LOG_TEXT("process", program_name(front->role)),
+	    LOG_NUMBER("slot", front->slot), LOG_NUMBER("maildrop", child->pid));
+	front->door_made_at = now;
+	join_front(front, child);
 }
 
 void
 ring_join_all(struct parent *parent)
 {
 	for (struct child *child = parent->children; child != NULL; child = child->next)
-		if (serves(child, IPC_LOGIN) || serves(child, IPC_MAILDROP))
+		if (is_at_work(child))
 			(void)join_auth(parent, child);
 }

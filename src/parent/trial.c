@@ -19,6 +19,18 @@
 extern char **environ;
 
 static int
+groups_check(const struct config *config, struct error *error)
+{
+	gid_t gid;
+
+	for (uint32_t i = 0; i < config->listener_count; i++)
+		if (config->listeners[i].group[0] != '\0' &&
+		    group_find(config->listeners[i].group, &gid, error) < 0)
+			return -1;
+	return 0;
+}
+
+static int
 prepare(struct parent *parent, char *problems, size_t size)
 {
 	struct trial *trial = &parent->trial;
@@ -27,7 +39,7 @@ prepare(struct parent *parent, char *problems, size_t size)
 	if (config_read(&trial->config, parent->config_path, problems, size) < 0)
 		return -1;
 	if ((parent->root && identities_find(&trial->identities, &trial->config, &error) < 0) ||
-	    keys_load(&trial->config, &trial->keys, &error) < 0 ||
+	    groups_check(&trial->config, &error) < 0 || keys_load(&trial->config, &trial->keys, &error) < 0 ||
 	    (trial->settings = config_to_memfd(&trial->config, &error)) < 0) {
 		snprintf(problems, size, "%s: %s", parent->config_path, error.text);
 		return -1;

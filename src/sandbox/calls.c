@@ -24,7 +24,8 @@
 #define LOGIN    (1u << SANDBOX_LOGIN)
 #define AUTH     (1u << SANDBOX_AUTH)
 #define MAILDROP (1u << SANDBOX_MAILDROP)
-#define CHILDREN (LOGIN | AUTH | MAILDROP)
+#define LMTP     (1u << SANDBOX_LMTP)
+#define CHILDREN (LOGIN | AUTH | MAILDROP | LMTP)
 #define ALL      (PARENT | CHILDREN)
 
 /* clang-format off */
@@ -50,9 +51,11 @@ const struct call_group call_groups[] = {
 	{ ALL, { "getpeername", "getsockname", "getsockopt", "recvfrom", "recvmsg", "sendmsg",
 		"sendto", "setsockopt", "shutdown" } },
 	/* clients */
-	{ LOGIN | PARENT, { "accept", "accept4" } },
+	{ LOGIN | LMTP | PARENT, { "accept", "accept4" } },
 	/* a new pair of connected sockets, from which nothing else can be reached */
 	{ LOGIN | PARENT, { "socketpair" } },
+	/* a message on its way: in memory, or in a file that loses its name at once */
+	{ LMTP | PARENT, { "memfd_create", "open", "openat", "unlink", "unlinkat" } },
 	/* files: where, says Landlock */
 	{ AUTH | MAILDROP | PARENT, { "access", "faccessat", "faccessat2", "fstatfs", "getdents64",
 		"lstat", "newfstatat", "open", "openat", "readlink", "readlinkat", "stat", "statfs",
@@ -64,7 +67,7 @@ const struct call_group call_groups[] = {
 		"sync_file_range", "umask", "unlink", "unlinkat", "utimensat" } },
 	/* sockets, listeners, notifications, the control socket */
 	{ PARENT, { "bind", "chmod", "chown", "connect", "fchmodat", "fchown", "fchownat", "lchown",
-		"listen", "memfd_create", "socket", "socketpair" } },
+		"listen", "socket", "socketpair" } },
 	/* starting programs, what the loader needs before their first act, and that act */
 	{ PARENT, { "arch_prctl", "chdir", "clone", "execve", "execveat", "fchdir", "fork", "getcwd",
 		"getgroups", "getpgid", "getpgrp", "getresgid", "getresuid", "getrlimit", "getsid",
@@ -96,7 +99,7 @@ const struct call_condition call_conditions[] = {
 	{ AUTH | MAILDROP, "clone", 0, CLONE_THREAD, CLONE_THREAD },
 	{ CHILDREN, "prctl", 0, INT, PR_SET_NAME },
 	/* The state of a descriptor, not of a path. */
-	{ LOGIN, "newfstatat", 3, INT, AT_EMPTY_PATH },
+	{ LOGIN | LMTP, "newfstatat", 3, INT, AT_EMPTY_PATH },
 	/* One's own limits. */
 	{ CHILDREN, "prlimit64", 0, INT, 0 },
 	{ CHILDREN, "ioctl", 1, INT, FIONREAD },

@@ -132,6 +132,7 @@ probe_walls(enum sandbox_role role)
 		[SANDBOX_LOGIN] = "restante-login",
 		[SANDBOX_AUTH] = "restante-auth",
 		[SANDBOX_MAILDROP] = "restante-maildrop",
+		[SANDBOX_LMTP] = "restante-lmtp",
 	};
 	const char *path = getenv("RESTANTE_PROBE_PATH");
 

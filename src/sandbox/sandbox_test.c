@@ -45,14 +45,17 @@
 #define LOGIN    (1u << SANDBOX_LOGIN)
 #define AUTH     (1u << SANDBOX_AUTH)
 #define MAILDROP (1u << SANDBOX_MAILDROP)
-#define ALL      (PARENT | LOGIN | AUTH | MAILDROP)
+#define LMTP     (1u << SANDBOX_LMTP)
+#define ALL      (PARENT | LOGIN | AUTH | MAILDROP | LMTP)
 
 #ifdef SANDBOX_SANITIZED
-#define CHILDREN_IF_SANITIZED (LOGIN | AUTH | MAILDROP)
+#define CHILDREN_IF_SANITIZED (LOGIN | AUTH | MAILDROP | LMTP)
 #define PARENT_IF_SANITIZED   PARENT
+#define LIST_IF_SANITIZED     | LMTP
 #else
 #define CHILDREN_IF_SANITIZED 0
 #define PARENT_IF_SANITIZED   0
+#define LIST_IF_SANITIZED
 #endif
 
 /* Made before the walls go up. */
@@ -154,6 +157,36 @@ static int
 write_forbidden(void)
 {
 	return write_in(forbidden);
+}
+
+/* A file that can be read by one descriptor, and has no name. */
+static int
+spool_in(const char *directory)
+{
+	char path[128];
+	int descriptor, other_descriptor;
+
+	snprintf(path, sizeof(path), "%s/spooled", directory);
+	descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (descriptor < 0)
+		return -1;
+	other_descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	if (other_descriptor < 0 || unlink(path) < 0 || write(descriptor, "x", 1) < 0)
+		return -1;
+	close(other_descriptor);
+	return close(descriptor);
+}
+
+static int
+spool_granted(void)
+{
+	return spool_in(granted);
+}
+
+static int
+spool_forbidden(void)
+{
+	return spool_in(forbidden);
 }
 
 static int
@@ -562,12 +595,14 @@ static const struct {
 	unsigned may;		/* the roles that must succeed; the others must get EPERM or EACCES */
 } deeds[] = {
 	{ "read /etc/passwd", read_passwd, PARENT },
-	{ "read a file in a granted directory", read_granted, PARENT | AUTH | MAILDROP },
+	{ "read a file in a granted directory", read_granted, PARENT | AUTH | MAILDROP | LMTP },
 	{ "read a file in another directory", read_forbidden, PARENT },
-	{ "list a granted directory", list_granted, PARENT | AUTH | MAILDROP },
+	{ "list a granted directory", list_granted, PARENT | AUTH | MAILDROP LIST_IF_SANITIZED },
 	{ "list another directory", list_forbidden, PARENT },
 	{ "stat /etc/passwd", look_at_passwd, PARENT | AUTH | MAILDROP | CHILDREN_IF_SANITIZED },
 	{ "write in a granted directory", write_granted, PARENT | MAILDROP },
+	{ "spool in a granted directory", spool_granted, PARENT | MAILDROP | LMTP },
+	{ "spool in another directory", spool_forbidden, PARENT },
 	{ "write in another directory", write_forbidden, PARENT },
 	{ "open a file elsewhere for writing", truncate_forbidden, PARENT },
 	{ "move and link mail", rename_between_directories, PARENT | MAILDROP },
@@ -580,7 +615,7 @@ static const struct {
 	{ "connect", connect_out, PARENT },
 	{ "bind", bind_a_port, PARENT },
 	{ "listen", listen_again, PARENT },
-	{ "accept", accept_a_client, PARENT | LOGIN },
+	{ "accept", accept_a_client, PARENT | LOGIN | LMTP },
 	{ "make a pair of sockets", make_a_pair, PARENT | LOGIN },
 	{ "send and receive", talk, ALL },
 	{ "run a program", run_a_program, PARENT },
@@ -601,7 +636,7 @@ static const struct {
 	{ "wait for timers, threads and signals", wait_for_things, PARENT | AUTH | MAILDROP },
 	{ "look at descriptors", look_at_descriptors, ALL },
 	{ "count processors", count_processors, ALL },
-	{ "make sealed shared memory", seal_shared_memory, PARENT },
+	{ "make sealed shared memory", seal_shared_memory, PARENT | LMTP },
 	{ "dump core", dump_core, 0 },
 	{ "be dumpable", be_dumped, 0 },
 	{ "gain privileges", gain_privileges, 0 },
@@ -623,9 +658,11 @@ static const struct {
 	{ "login", SANDBOX_LOGIN, SANDBOX_READ, false },
 	{ "auth", SANDBOX_AUTH, SANDBOX_READ, false },
 	{ "maildrop", SANDBOX_MAILDROP, SANDBOX_READ_WRITE, false },
+	{ "lmtp", SANDBOX_LMTP, SANDBOX_READ_WRITE, false },
 	{ "login, started by parent", SANDBOX_LOGIN, SANDBOX_READ, true },
 	{ "auth, started by parent", SANDBOX_AUTH, SANDBOX_READ, true },
 	{ "maildrop, started by parent", SANDBOX_MAILDROP, SANDBOX_READ_WRITE, true },
+	{ "lmtp, started by parent", SANDBOX_LMTP, SANDBOX_READ_WRITE, true },
 };
 
 static void
@@ -709,8 +746,9 @@ test_the_end(void **state)
 		assert_true(pid >= 0);
 		if (pid == 0) {
 			enter_or_die(i);
-			/* login has no threads. */
-			exit(walls[i].role == SANDBOX_LOGIN || start_a_thread() == 0 ? 7 : 8);
+			/* login and lmtp have no threads. */
+			exit(walls[i].role == SANDBOX_LOGIN || walls[i].role == SANDBOX_LMTP ||
+			    start_a_thread() == 0 ? 7 : 8);
 		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_int_equal(WIFEXITED(status) ? WEXITSTATUS(status) : -status, 7);

@@ -428,6 +428,38 @@ worker_run(void *context)
 	return NULL;
 }
 
+/* It is not as long as it was said to be: nothing of it is stored. */
+static void
+test_another_size(void **state)
+{
+	static const struct {
+		uint64_t said;
+		int result;
+	} cases[] = { { 5, 0 }, { 0, 0 }, { 4, -1 }, { 6, -1 }, { 1, -1 }, { UINT64_MAX, -1 } };
+	size_t stored = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct delivery delivery = { .place = world_place, .index_directory = STORE_INDEX_BESIDE,
+			.sender = "", .head = HEAD, .head_size = strlen(HEAD),
+			.message = message_of("a\r\nb\n", 5), .message_size = cases[i].said };
+		struct append *append;
+		struct error error;
+
+		assert_int_equal(append_begin(&append, &delivery, &error), cases[i].result);
+		if (cases[i].result == 0) {
+			assert_int_equal(append_commit(append, NULL, &error), 0);
+			append_end(append);
+			stored++;
+		} else {
+			assert_int_equal(error.kind, ERROR_TEMPORARY);
+		}
+		close(delivery.message);
+		assert_int_equal(files_count("new", NULL), stored);
+		assert_int_equal(files_count("tmp", NULL), 0);
+	}
+}
+
 static void
 test_a_group(void **state)
 {
@@ -472,6 +504,7 @@ main(void)
 		cmocka_unit_test_setup(test_parts_that_are_missing, world_begin),
 		cmocka_unit_test_setup(test_places_that_are_none, world_begin),
 		cmocka_unit_test_setup(test_what_is_not_committed_goes, world_begin),
+		cmocka_unit_test_setup(test_another_size, world_begin),
 		cmocka_unit_test_setup(test_a_group, world_begin),
 	};
 	int result = cmocka_run_group_tests(tests, NULL, NULL);

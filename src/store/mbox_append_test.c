@@ -91,6 +91,33 @@ content_get(void)
 	return plain;
 }
 
+/* It changes its size before it is written, or while: nothing of it stays in the file. */
+static void
+test_another_size(void **state)
+{
+	const off_t sizes[] = { 0, 4, 6, 200000 };
+
+	(void)state;
+	deliver("a@b", "first\n");
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct delivery delivery = { .place = world_place, .index_directory = STORE_INDEX_BESIDE,
+			.sender = "a@b", .head = "", .message = message_of("a\r\nb\n", 5), .message_size = 5 };
+		struct append *append;
+		struct error error;
+		char *content;
+
+		assert_int_equal(append_begin(&append, &delivery, &error), 0);
+		assert_int_equal(ftruncate(delivery.message, sizes[i]), 0);
+		assert_int_equal(append_commit(append, NULL, &error), -1);
+		assert_int_equal(error.kind, ERROR_TEMPORARY);
+		append_end(append);
+		close(delivery.message);
+		content = content_get();
+		assert_string_equal(content, "From a@b DATE\nfirst\n\n");
+		free(content);
+	}
+}
+
 #define OLD "From x DATE\n"
 #define OLD_ENVELOPE "From x Fri Jul  8 12:08:34 2011\n"
 
@@ -406,6 +433,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_another_size, world_begin),
 		cmocka_unit_test_setup(test_contents, world_begin),
 		cmocka_unit_test_setup(test_a_long_text, world_begin),
 		cmocka_unit_test_setup(test_a_missing_file_is_made, world_begin),

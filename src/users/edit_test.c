@@ -92,6 +92,8 @@ test_edits(void **state)
 		{ add, "#bert", "", NULL, ERROR_PERMANENT },
 		{ set, "bert", "anna:a:1:1\nbert:old:2:2:g:/h:s:x=y:z\ncarl:c:3:3\n",
 		    "anna:a:1:1\nbert:{PLAIN}new:2:2:g:/h:s:x=y:z\ncarl:c:3:3\n", 0 },
+		{ set, "bert", "bert:old:2:2::/h::quota_rule=*:storage=1G:messages=5 a=b\n",
+		    "bert:{PLAIN}new:2:2::/h::quota_rule=*:storage=1G:messages=5 a=b\n", 0 },
 		{ set, "bert", "bert:old:2:2\r\n# tail", "bert:{PLAIN}new:2:2\r\n# tail", 0 },
 		{ set, "bert", "bert:old:2:2", "bert:{PLAIN}new:2:2", 0 },
 		{ set, "bert", "bert:old\r\n", "bert:{PLAIN}new\r\n", 0 },

@@ -22,13 +22,13 @@ struct problems {
 };
 
 static void
-log_problem(void *context, size_t line, const char *problem)
+log_problem(void *context, size_t line, bool skipped, const char *problem)
 {
 	struct problems *problems = context;
 
 	if (problems->count++ < PROBLEMS_LOGGED_MAX)
-		LOG(LOG_LEVEL_WARNING, "users-line-skipped", LOG_TEXT("file", problems->path),
-		    LOG_NUMBER("line", line), LOG_TEXT("reason", problem));
+		LOG(LOG_LEVEL_WARNING, skipped ? "users-line-skipped" : "users-line-doubtful",
+		    LOG_TEXT("file", problems->path), LOG_NUMBER("line", line), LOG_TEXT("reason", problem));
 }
 
 static bool

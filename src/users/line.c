@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "users/password.h"
+#include "users/quota.h"
 
 enum field {
 	FIELD_NAME,
@@ -14,6 +15,8 @@ enum field {
 	FIELD_GID,
 	FIELD_GECOS,
 	FIELD_HOME,
+	FIELD_SHELL,
+	FIELD_EXTRA,	/* to the end of the line */
 	FIELD_COUNT
 };
 
@@ -29,8 +32,9 @@ split(char *line, char *fields[FIELD_COUNT])
 {
 	static char none[1];
 
-	for (size_t i = 0; i < FIELD_COUNT; i++)
+	for (size_t i = 0; i < FIELD_EXTRA; i++)
 		fields[i] = line != NULL ? strsep(&line, ":") : none;
+	fields[FIELD_EXTRA] = line != NULL ? line : none;
 }
 
 /* (uid_t)-1 means "nobody changes" to chown(2) and setresuid(2), and is never an owner. */
@@ -46,7 +50,7 @@ take_id(const char *text, uint32_t *id)
 }
 
 const char *
-line_take_user(char *line, struct user *user)
+line_take_user(char *line, struct user *user, const char **doubt)
 {
 	char *fields[FIELD_COUNT];
 	struct user taken = { .line = user->line };
@@ -71,6 +75,7 @@ line_take_user(char *line, struct user *user)
 		return "the sixth field, home, must begin with '/'";
 	for (size_t end = strlen(taken.home); end > 1 && taken.home[end - 1] == '/'; end--)
 		fields[FIELD_HOME][end - 1] = '\0';
+	*doubt = quota_take(&taken.quota, fields[FIELD_EXTRA]);
 	*user = taken;
 	return NULL;
 }

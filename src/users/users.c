@@ -137,7 +137,7 @@ take_line(struct users *users, char *line, size_t size, size_t number,
     users_problem_function *problem, void *context)
 {
 	struct user user = { .line = (uint32_t)number };
-	const char *wrong = NULL;
+	const char *wrong = NULL, *doubt = NULL;
 
 	if (size > 0 && line[size - 1] == '\r')
 		line[--size] = '\0';
@@ -146,11 +146,11 @@ take_line(struct users *users, char *line, size_t size, size_t number,
 	else if (line_is_comment(line))
 		return;
 	if (wrong == NULL)
-		wrong = line_take_user(line, &user);
+		wrong = line_take_user(line, &user, &doubt);
 	if (wrong == NULL)
 		wrong = add_user(users, &user);
-	if (wrong != NULL && problem != NULL)
-		problem(context, number, wrong);
+	if (problem != NULL && (wrong != NULL || doubt != NULL))
+		problem(context, number, wrong != NULL, wrong != NULL ? wrong : doubt);
 }
 
 /* Takes ownership of text, which has room for a NUL at text[size]. */

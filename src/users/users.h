@@ -3,9 +3,10 @@
  *
  *	user:{SCHEME}password:uid:gid:gecos:home:shell:extra
  *
- * Lines that are empty or begin with '#' or ':' are comments. uid and gid are numbers; what stands
- * in gecos, shell and extra is not used, and fields after gid may be missing. A line that cannot
- * be used is reported and skipped; the first line of a name counts.
+ * Lines that are empty or begin with '#' or ':' are comments. uid and gid are numbers; of extra only
+ * the quota is used (users/quota.h), gecos and shell are not, and fields after gid may be missing. A
+ * line that cannot be used is reported and skipped; the first line of a name counts. A quota that
+ * cannot be used is reported, and its user has none: to have his mail refused would be worse.
  *
  * A table never changes once it is read. struct users_file keeps one up to date with its file.
  */
@@ -19,18 +20,27 @@
 #include "base/error.h"
 #include "base/limits.h"
 
+struct user_quota {
+	bool given;                /* the line has a quota; otherwise that of the configuration holds */
+	uint64_t octets, messages; /* 0: no limit */
+};
+
 struct user {
 	const char *name;     /* as it is written; lent by the table, like the other strings */
 	const char *password; /* "{SCHEME}text", see users/password.h */
 	const char *home;     /* "" if there is none; no '/' at its end */
 	uint32_t uid, gid;
 	uint32_t line; /* in the file, from 1 */
+	struct user_quota quota;
 };
 
 struct users;
 
-/* Called for each line that cannot be used. problem: fit to be shown; never holds the password. */
-typedef void users_problem_function(void *context, size_t line, const char *problem);
+/*
+ * Called for each line that cannot be used, or not all of it; skipped: its user is not there. problem:
+ * fit to be shown; never holds the password.
+ */
+typedef void users_problem_function(void *context, size_t line, bool skipped, const char *problem);
 
 /* Reads a file into a new table. problem may be NULL. Blocks on the file. */
 int users_read(struct users **, const char *path, users_problem_function *problem, void *context,

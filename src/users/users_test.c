@@ -12,16 +12,17 @@
 #include "users/users.h"
 
 struct problems {
-	size_t count, line;
+	size_t count, line, skipped;
 	char text[256];
 };
 
 static void
-note(void *context, size_t line, const char *problem)
+note(void *context, size_t line, bool skipped, const char *problem)
 {
 	struct problems *problems = context;
 
 	problems->count++;
+	problems->skipped += skipped;
 	problems->line = line;
 	snprintf(problems->text, sizeof(problems->text), "%s", problem);
 }
@@ -45,16 +46,16 @@ test_lines(void **state)
 		struct user user;		/* name NULL: a comment */
 	} cases[] = {
 		{ "anna:{PLAIN}x:1000:1001::/home/anna::", NULL,
-		    { "anna", "{PLAIN}x", "/home/anna", 1000, 1001, 1 } },
+		    { "anna", "{PLAIN}x", "/home/anna", 1000, 1001, 1, { .given = false } } },
 		{ "anna:{PLAIN}x:1000:1001:Anna B.:/home/anna:/bin/sh:mail=maildir:~/m a=b", NULL,
-		    { "anna", "{PLAIN}x", "/home/anna", 1000, 1001, 1 } },
+		    { "anna", "{PLAIN}x", "/home/anna", 1000, 1001, 1, { .given = false } } },
 		{ "anna@example.org:{PLAIN}x:5000:5000", NULL,
-		    { "anna@example.org", "{PLAIN}x", "", 5000, 5000, 1 } },
-		{ "anna:{PLAIN}x:5000:5000::", NULL, { "anna", "{PLAIN}x", "", 5000, 5000, 1 } },
+		    { "anna@example.org", "{PLAIN}x", "", 5000, 5000, 1, { .given = false } } },
+		{ "anna:{PLAIN}x:5000:5000::", NULL, { "anna", "{PLAIN}x", "", 5000, 5000, 1, { .given = false } } },
 		{ "anna:{PLAIN}x:5000:5000::/home/anna/\r", NULL,
-		    { "anna", "{PLAIN}x", "/home/anna", 5000, 5000, 1 } },
-		{ "anna:{PLAIN}x:5000:5000::/", NULL, { "anna", "{PLAIN}x", "/", 5000, 5000, 1 } },
-		{ "a b:!:4294967294:0", NULL, { "a b", "!", "", 4294967294, 0, 1 } },
+		    { "anna", "{PLAIN}x", "/home/anna", 5000, 5000, 1, { .given = false } } },
+		{ "anna:{PLAIN}x:5000:5000::/", NULL, { "anna", "{PLAIN}x", "/", 5000, 5000, 1, { .given = false } } },
+		{ "a b:!:4294967294:0", NULL, { "a b", "!", "", 4294967294, 0, 1, { .given = false } } },
 		{ "", NULL, { .name = NULL } },
 		{ "\r", NULL, { .name = NULL } },
 		{ "# anna:{PLAIN}x:5000:5000", NULL, { .name = NULL } },
@@ -98,6 +99,29 @@ test_lines(void **state)
 	}
 }
 
+/* It goes with the line, is reported, and does not shut its user out. */
+static void
+test_a_quota(void **state)
+{
+	struct problems problems;
+	struct users *users = parse("anna:{PLAIN}a:1:1::/h::a=b userdb_quota_rule=*:storage=2:messages=3\n"
+				    "bert:{PLAIN}b:2:2::/h:quota_rule=*:storage=2\n"
+				    "carl:{PLAIN}c:3:3::/h::quota_rule=*:storage=20%\n", &problems);
+
+	(void)state;
+	assert_true(users_find(users, "anna")->quota.given);
+	assert_int_equal(users_find(users, "anna")->quota.octets, 2048);
+	assert_int_equal(users_find(users, "anna")->quota.messages, 3);
+	assert_false(users_find(users, "bert")->quota.given);
+	assert_true(users_find(users, "carl")->quota.given);
+	assert_int_equal(users_find(users, "carl")->quota.octets, 0);
+	assert_int_equal(problems.count, 1);
+	assert_int_equal(problems.line, 3);
+	assert_int_equal(problems.skipped, 0);
+	assert_non_null(strstr(problems.text, "quota_rule"));
+	users_free(users);
+}
+
 static void
 test_a_bad_line_spoils_no_other(void **state)
 {
@@ -108,6 +132,7 @@ test_a_bad_line_spoils_no_other(void **state)
 	(void)state;
 	assert_int_equal(users_count(users), 3);
 	assert_int_equal(problems.count, 2);
+	assert_int_equal(problems.skipped, 2);
 	assert_int_equal(problems.line, 6);
 	assert_non_null(strstr(problems.text, "first"));
 	assert_string_equal(users_find(users, "anna")->password, "{PLAIN}a");
@@ -267,6 +292,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_a_quota),
 		cmocka_unit_test(test_a_bad_line_spoils_no_other),
 		cmocka_unit_test(test_a_nul_and_long_names),
 		cmocka_unit_test(test_an_empty_file),

@@ -1,6 +1,6 @@
 /* See stream.h. */
 
-#include "login/stream.h"
+#include "front/stream.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,11 +1,13 @@
 /* See keys.h. The parent made the memfd; sizes that do not add up mean another build of it. */
 
-#include "login/keys.h"
+#include "front/keys.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/secret.h"
 
 #define SIZE_MAX_OCTETS ((off_t)16 << 20)
@@ -76,4 +78,54 @@ keys_free(struct keys *keys)
 		secret_wipe(keys->memory, keys->size);
 	free(keys->memory);
 	*keys = (struct keys){ .count = 0 };
+}
+
+void
+keyring_take(struct keyring *ring, int memfd)
+{
+	struct tls_context *context;
+	struct error error;
+	struct keys keys;
+	int result = keys_read(&keys, memfd, &error);
+
+	if (result == 0) {
+		result = tls_context_new(&context, keys.pairs, keys.count, &error);
+		keys_free(&keys);
+	}
+	if (result < 0) {
+		LOG(LOG_LEVEL_ERROR, "keys", LOG_REASON(&error));
+		return;
+	}
+	tls_context_tickets(context, ring->ticket_keys, ring->ticket_key_count);
+	tls_context_unref(ring->tls);
+	ring->tls = context;
+}
+
+void
+keyring_take_tickets(struct keyring *ring, const struct ipc_ticket_keys *body)
+{
+	ring->ticket_key_count = body->count;
+	for (size_t i = 0; i < body->count; i++) {
+		struct tls_ticket_key *key = &ring->ticket_keys[i];
+
+		memcpy(key->name, body->keys[i].name, sizeof(key->name));
+		memcpy(key->cipher_key, body->keys[i].cipher_key, sizeof(key->cipher_key));
+		memcpy(key->mac_key, body->keys[i].mac_key, sizeof(key->mac_key));
+	}
+	if (ring->tls != NULL)
+		tls_context_tickets(ring->tls, ring->ticket_keys, ring->ticket_key_count);
+}
+
+void
+keyring_drop(struct keyring *ring)
+{
+	tls_context_unref(ring->tls);
+	ring->tls = NULL;
+}
+
+void
+keyring_free(struct keyring *ring)
+{
+	keyring_drop(ring);
+	secret_wipe(ring->ticket_keys, sizeof(ring->ticket_keys));
 }

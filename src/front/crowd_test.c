@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "login/crowd.h"
+#include "front/crowd.h"
 
 static struct peer
 peer_named(const char *address, uint16_t port)

@@ -1,6 +1,6 @@
 /* See crowd.h. */
 
-#include "login/crowd.h"
+#include "front/crowd.h"
 
 #include <stdlib.h>
 #include <string.h>

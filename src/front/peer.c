@@ -1,6 +1,6 @@
 /* See peer.h. */
 
-#include "login/peer.h"
+#include "front/peer.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -34,17 +34,27 @@ peer_is_ipv4(const struct peer *peer)
 }
 
 void
-peer_text(const struct peer *peer, char text[PEER_SIZE])
+peer_host(const struct peer *peer, const char *before, char text[PEER_SIZE])
 {
 	char address[INET6_ADDRSTRLEN] = "";
 
-	if (peer_is_ipv4(peer)) {
+	if (peer_is_ipv4(peer))
 		inet_ntop(AF_INET, peer->address + 12, address, sizeof(address));
-		snprintf(text, PEER_SIZE, "%s:%u", address, peer->port);
-		return;
-	}
-	inet_ntop(AF_INET6, peer->address, address, sizeof(address));
-	snprintf(text, PEER_SIZE, "[%s]:%u", address, peer->port);
+	else
+		inet_ntop(AF_INET6, peer->address, address, sizeof(address));
+	snprintf(text, PEER_SIZE, "%s%s", before, address);
+}
+
+void
+peer_text(const struct peer *peer, char text[PEER_SIZE])
+{
+	char host[PEER_SIZE];
+	size_t length;
+
+	peer_host(peer, peer_is_ipv4(peer) ? "" : "[", host);
+	length = strlen(host);
+	memcpy(text, host, length);
+	snprintf(text + length, PEER_SIZE - length, peer_is_ipv4(peer) ? ":%u" : "]:%u", peer->port);
 }
 
 bool

@@ -17,6 +17,8 @@ struct peer {
 void peer_from(struct peer *, const struct sockaddr *);
 /* "192.0.2.1:4711", "[2001:db8::1]:4711" */
 void peer_text(const struct peer *, char text[PEER_SIZE]);
+/* The address alone, with before in front of it: "192.0.2.1" */
+void peer_host(const struct peer *, const char *before, char text[PEER_SIZE]);
 /* As IPv4 or as ::ffff:a.b.c.d. */
 bool peer_is_ipv4(const struct peer *);
 /* 127.0.0.0/8 or ::1 */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/loop.h"
-#include "login/peer.h"
+#include "front/peer.h"
 
 /* To be embedded in what has a deadline. */
 struct deadline {

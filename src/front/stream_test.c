@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "login/stream.h"
+#include "front/stream.h"
 
 static int
 open_stream(struct stream *stream)

@@ -1,0 +1,105 @@
+/* See parcel.h. */
+
+#include "maildrop/parcel.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "maildrop/folder.h"
+
+#define LARGE_OCTETS (256 * 1024)
+
+void
+parcel_begin(struct parcel *parcel, const struct ipc_deliver *deliver, int message, struct rules *rules)
+{
+	parcel->deliver = deliver;
+	parcel->rules = rules;
+	parcel->message = message;
+	parcel->append = NULL;
+	parcel->began_milliseconds = clock_milliseconds();
+	parcel->place[0] = '\0';
+}
+
+/* Where there is no such folder the message goes to the maildrop: it must go somewhere. */
+static void
+place_find(struct parcel *parcel)
+{
+	const struct ipc_deliver *deliver = parcel->deliver;
+
+	if (deliver->folder[0] != '\0' &&
+	    folder_find(parcel->place, deliver->warrant.place, deliver->folder))
+		return;
+	if (deliver->folder[0] != '\0')
+		LOG(LOG_LEVEL_INFO, "folder-missing", LOG_SESSION(deliver->session),
+		    LOG_TEXT("user", deliver->warrant.user), LOG_TEXT("folder", deliver->folder));
+	snprintf(parcel->place, sizeof(parcel->place), "%s", deliver->warrant.place);
+}
+
+/* Anything but a file might keep a thread for ever. */
+int
+parcel_look(struct parcel *parcel, bool *large, struct error *error)
+{
+	const struct ipc_deliver *deliver = parcel->deliver;
+	struct stat status;
+
+	if (parcel->message < 0)
+		return error_set(error, ERROR_TEMPORARY, "too many open descriptors");
+	if (fstat(parcel->message, &status) != 0 || !S_ISREG(status.st_mode))
+		return error_set(error, ERROR_TEMPORARY, "the message is not in a file");
+	place_find(parcel);
+	parcel->delivery = (struct delivery){ .place = parcel->place,
+		.index_directory = parcel->rules->index_directory, .sender = deliver->sender,
+		.head = (const char *)deliver->head, .head_size = deliver->head_size,
+		.message = parcel->message, .message_size = (uint64_t)status.st_size,
+		.quota = { deliver->warrant.octets_max, deliver->warrant.messages_max,
+		    parcel->rules->quota_warning_percent } };
+	*large = status.st_size > LARGE_OCTETS;
+	return 0;
+}
+
+int
+parcel_write(struct parcel *parcel, struct error *error)
+{
+	return append_begin(&parcel->append, &parcel->delivery, error);
+}
+
+int
+parcel_commit(struct parcel *parcel, struct append_group *group, struct error *error)
+{
+	return append_commit(parcel->append, group, error);
+}
+
+void
+parcel_log(const struct parcel *parcel, const struct error *error)
+{
+	const struct ipc_deliver *deliver = parcel->deliver;
+	const char *user = deliver->warrant.user;
+
+	if (error != NULL) {
+		LOG(LOG_LEVEL_WARNING, "delivery-failed", LOG_SESSION(deliver->session),
+		    LOG_TEXT("user", user), LOG_TEXT("place", parcel->place),
+		    LOG_TEXT("kind", error_kind_name(error->kind)), LOG_REASON(error));
+		return;
+	}
+	LOG(LOG_LEVEL_INFO, "delivered", LOG_SESSION(deliver->session), LOG_TEXT("user", user),
+	    LOG_TEXT("place", parcel->place),
+	    LOG_NUMBER("octets", parcel->delivery.message_size + parcel->delivery.head_size),
+	    LOG_NUMBER("milliseconds", clock_milliseconds() - parcel->began_milliseconds));
+	if (parcel->append->quota_warns)
+		LOG(LOG_LEVEL_WARNING, "quota-warning", LOG_TEXT("user", user),
+		    LOG_NUMBER("percent", parcel->append->quota_percent));
+}
+
+void
+parcel_end(struct parcel *parcel)
+{
+	append_end(parcel->append);
+	parcel->append = NULL;
+	if (parcel->message >= 0)
+		close(parcel->message);
+	rules_release(parcel->rules);
+}

@@ -1,0 +1,33 @@
+/* Directories that one child owns and no other user can look into. Only we can make them where they are. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "parent/parent.h"
+
+#define OWN_MODE 0700
+
+/* A crash may have come between the two steps: what is still ours is given away again. */
+int
+directory_give(int above, const char *name, const struct identity *owner, const char *directory,
+    struct error *error)
+{
+	struct stat status;
+
+	if (mkdirat(above, name, OWN_MODE) != 0 && errno != EEXIST)
+		return error_errno(error, ERROR_TEMPORARY, "cannot make %.150s in %s", name, directory);
+	if (fstatat(above, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot look at %.150s in %s", name, directory);
+	if (!S_ISDIR(status.st_mode))
+		return error_set(error, ERROR_PERMANENT, "%.150s in %s is no directory", name, directory);
+	if (status.st_uid == owner->uid)
+		return 0;
+	if (status.st_uid != geteuid())
+		return error_set(error, ERROR_PERMANENT, "%.150s in %s belongs to uid %u", name, directory,
+		    (unsigned)status.st_uid);
+	if (fchownat(above, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot give %.150s in %s away", name, directory);
+	return 0;
+}

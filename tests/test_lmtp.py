@@ -1,0 +1,264 @@
+"""Mail comes in by LMTP and goes out by POP: the whole server, with its walls up."""
+
+import contextlib
+import os
+import re
+import signal
+import stat
+import threading
+
+import pytest
+
+import restante
+from restante import wait_until
+
+MESSAGE = b"From: a@a.example\r\nSubject: what\r\n\r\n.dots\r\n..\r\nFrom here\r\n\xe4\x00\r\nend\r\n"
+
+
+@pytest.fixture
+def server(make_server):
+    return make_server().speak_lmtp()
+
+
+def fetched(server, user):
+    """The messages of a maildrop on the wire, the trace lines apart: (trace, message)."""
+    with server.login(user) as client:
+        messages = [client.retrieve(number + 1) for number in range(int(client.ok("STAT").split()[0]))]
+    parts = []
+    for message in messages:
+        at = re.search(rb"\A(Return-Path: .*\r\nDelivered-To: .*\r\nReceived: .*\r\n(?:[ \t].*\r\n)*)", message)
+        assert at, message[:400]
+        parts.append((at[1].decode(), message[at.end():]))
+    return parts
+
+
+@pytest.mark.parametrize("way", ["socket", "port", "STARTTLS"])
+def test_what_comes_in_goes_out(server, way):
+    anna, bert = server.add_user("anna"), server.add_user("bert")
+    server.start()
+    client = server.lmtp(tcp=way != "socket")
+    assert client.greeting.startswith("220 mail.example.org LMTP")
+    assert ("STARTTLS" in client.hello()) == (way != "socket")
+    if way == "STARTTLS":
+        client.wrap()
+        client.hello()
+    told = client.deliver(MESSAGE, "anna@mail.example.org", "nobody@mail.example.org", "bert@mail.example.org")
+    assert [reply[:9] for reply in told] == ["250 2.1.5", "550 5.1.1", "250 2.1.5"]
+    for user in anna, bert:
+        [(trace, message)] = fetched(server, user)
+        assert message == MESSAGE
+        assert trace.startswith("Return-Path: <sender@a.example>\r\nDelivered-To: %s@mail.example.org\r\n" % user.name)
+        assert "with LMTP%s id " % ("S" if way == "STARTTLS" else "") in trace
+    assert client.ask("QUIT").startswith("221 ")
+    client.close()
+    assert os.listdir(server.options["lmtp_spool_directory"]) == []
+
+
+def test_sockets_and_directories_have_their_modes(server):
+    server.start()
+    assert stat.S_IMODE(os.stat(server.lmtp_socket).st_mode) == 0o666
+    spool = os.stat(server.options["lmtp_spool_directory"])
+    assert stat.S_IMODE(spool.st_mode) == 0o700
+    assert spool.st_uid == (restante.LMTP_UID if server.is_root else server.as_uid)
+    server.stop()
+    assert not os.path.exists(server.lmtp_socket)
+
+
+def test_addresses(server):
+    """Users with their domain, without, and what is behind the delimiter."""
+    anna, full = server.add_user("anna"), server.add_user("carl@b.example")
+    server.options["lmtp_detail_folders"] = "yes"
+    os.makedirs(anna.maildir + "/.lists/cur")
+    os.makedirs(anna.maildir + "/.lists/new")
+    os.makedirs(anna.maildir + "/.lists/tmp")
+    for directory, _, _ in os.walk(anna.maildir):
+        restante.Server.give(directory, anna.uid)
+    server.start()
+    client = server.lmtp()
+    client.hello()
+    told = client.deliver(MESSAGE, "anna@b.example", "carl@b.example", "carl+x@b.example", "anna@localhost",
+                          "anna+lists@localhost", "anna+nothing@localhost")
+    assert [reply[:9] for reply in told] == ["550 5.1.1"] + 5 * ["250 2.1.5"]
+    assert len(fetched(server, full)) == 2
+    assert len(fetched(server, anna)) == 2
+    assert len(os.listdir(anna.maildir + "/.lists/new")) == 1
+    client.close()
+
+
+def test_a_full_maildrop(server):
+    anna, bert = server.add_user("anna"), server.add_user("bert")
+    server.options["quota_storage_max"] = 4000
+    server.start()
+    client = server.lmtp()
+    client.hello()
+    big = b"Subject: big\r\n\r\n" + 50 * (60 * b"x" + b"\r\n")
+    assert client.deliver(big, "anna@localhost")[0].startswith("250 ")
+    assert [reply[:9] for reply in client.deliver(big, "anna@localhost", "bert@localhost")] == ["452 4.2.2", "250 2.1.5"]
+    server.options["over_quota"] = "permanent"
+    server.write_configuration()
+    assert server.control("reload").returncode == 0
+    assert client.deliver(big, "anna@localhost")[0].startswith("552 5.2.2")
+    client.close()
+    assert len(fetched(server, anna)) == len(fetched(server, bert)) == 1
+
+
+def test_a_big_message(server):
+    """Kept once, in a file that has no name; each gets all of it, and memory does not grow with it."""
+    users = [server.add_user(name) for name in ("anna", "bert")]
+    if server.is_root:
+        users.append(server.add_user("carl", restante.OTHER_MAIL_UID))
+    server.start()
+    client = server.lmtp()
+    client.hello()
+    text = b"Subject: big\r\n\r\n" + (75 * b"y" + b"\r\n") * 800000
+    [lmtp] = server.pids("restante-lmtp")
+    before = restante.memory_kib(lmtp)
+    told = client.deliver(text, *["%s@localhost" % user.name for user in users])
+    assert [reply[:4] for reply in told] == len(users) * ["250 "]
+    assert restante.memory_kib(lmtp) < before + 30000
+    for user in users:
+        [(_, message)] = fetched(server, user)
+        assert message == text
+    client.close()
+    assert os.listdir(server.options["lmtp_spool_directory"]) == []
+
+
+def test_many_at_once(server):
+    """Every 250 is a message, and every message is there once."""
+    users = [server.add_user("user%d" % number) for number in range(5)]
+    server.start()
+    accepted, problems = [], []
+
+    def hand_in(sender):
+        try:
+            client = server.lmtp()
+            client.hello()
+            for number in range(20):
+                text = b"Subject: %d-%d\r\n\r\nx\r\n" % (sender, number)
+                told = client.deliver(text, *["%s@localhost" % user.name for user in users])
+                accepted.extend(user.name for user, reply in zip(users, told) if reply.startswith("250 "))
+            client.close()
+        except (AssertionError, OSError) as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=hand_in, args=(sender,)) for sender in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems
+    assert len(accepted) == 8 * 20 * len(users)
+    for user in users:
+        texts = [text for _, text in fetched(server, user)]
+        assert sorted(texts) == sorted(b"Subject: %d-%d\r\n\r\nx\r\n" % (sender, number)
+                                       for sender in range(8) for number in range(20))
+
+
+def test_mail_for_an_open_maildrop(server):
+    """Delivery goes on, and the session's numbers hold still."""
+    anna = server.add_user("anna")
+    server.start()
+    client = server.lmtp()
+    client.hello()
+    assert client.deliver(MESSAGE, "anna@localhost")[0].startswith("250 ")
+    with server.login(anna) as session:
+        assert session.ok("STAT").startswith("1 ")
+        assert client.deliver(MESSAGE, "anna@localhost")[0].startswith("250 ")
+        assert session.ok("STAT").startswith("1 ")
+        session.ok("DELE 1")
+        session.ok("QUIT")
+    assert len(fetched(server, anna)) == 1
+    client.close()
+
+
+@pytest.mark.parametrize("program", ["restante-lmtp", "restante-auth", "restante-maildrop"])
+def test_a_process_is_killed(server, program):
+    """In the middle of DATA: what was acknowledged is there, what was not is absent or whole, and it goes on."""
+    anna = server.add_user("anna")
+    server.expected_deaths = True
+    server.start()
+    client = server.lmtp()
+    client.hello()
+    assert client.deliver(MESSAGE, "anna@localhost")[0].startswith("250 ")
+    assert client.envelope("anna@localhost")[0].startswith("250 ")
+    assert client.ask("DATA").startswith("354 ")
+    client.say("Subject: half\r\n")
+    old = server.pids(program)
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not set(old) & set(server.pids(program)), "its end")
+    if program == "restante-lmtp":
+        with contextlib.suppress(ConnectionResetError):
+            assert client.file.readline() == b""
+        good = 1
+    else:
+        wait_until(lambda: server.pids("restante-auth"), "auth")
+        client.say(".\r\n")
+        told = client.reply()
+        assert told[:4] in ("250 ", "451 "), told
+        good = 1 + told.startswith("250 ")
+    client.close()
+
+    def later():
+        try:
+            again = server.lmtp()
+            again.hello()
+            told = again.deliver(MESSAGE, "anna@localhost")[0]
+            again.close()
+        except (AssertionError, OSError):
+            return False
+        assert told[:4] in ("250 ", "451 "), told
+        return told.startswith("250 ")
+
+    wait_until(later, "the next message")
+    assert len(fetched(server, anna)) == good + 1
+    assert os.listdir(server.options["lmtp_spool_directory"]) == []
+
+
+def test_strangers_are_sent_away(server):
+    server.options["lmtp_networks"] = "192.0.2.0/24"
+    server.start()
+    client = server.lmtp(tcp=True)
+    assert client.greeting.startswith("554 5.7.1 ")
+    client.close()
+    server.wait_event("client-refused")
+    client = server.lmtp()
+    assert client.greeting.startswith("220 ")
+    client.close()
+
+
+def test_it_comes_and_goes_with_its_listener(make_server):
+    server = make_server()
+    anna = server.add_user("anna")
+    server.start()
+    assert server.pids("restante-lmtp") == []
+    server.speak_lmtp().write_configuration()
+    assert server.control("reload").returncode == 0
+    wait_until(lambda: os.path.exists(server.lmtp_socket) and server.pids("restante-lmtp"), "restante-lmtp")
+    client = server.lmtp()
+    client.hello()
+    assert client.deliver(MESSAGE, "anna@localhost")[0].startswith("250 ")
+    status = server.control("status").stdout
+    assert re.search(r"restante-lmtp\b.*\n?(.*\n)*?.*messages\D+1\b", status), status
+    server.lmtp_socket = None
+    server.write_configuration()
+    assert server.control("reload").returncode == 0
+    assert client.file.readline().startswith(b"421 4.3.2 ")
+    client.close()
+    wait_until(lambda: not server.pids("restante-lmtp"), "its end")
+    assert len(fetched(server, anna)) == 1
+
+
+def test_the_log_ties_a_message_together(server):
+    server.add_user("anna")
+    server.start()
+    client = server.lmtp()
+    client.hello()
+    client.deliver(MESSAGE, "anna@localhost", sender="")
+    client.close()
+    message = server.wait_event("message")
+    session = message.fields["session"]
+    assert message.fields["delivered"] == "1" and message.fields["sender"] == ""
+    for program in "restante-lmtp", "restante-maildrop":
+        assert [event for event in server.events("delivered", session=session) if event.program == program]
+    server.wait_event("disconnect", session=session)
