@@ -882,8 +882,8 @@ test_stop_with_mail_in_the_door(void **state)
 	size_t done = 0;
 
 	(void)state;
-	send_warrant(9, warrant_for("maildir", "anna"), "");
-	expect(9, ERROR_NONE);
+	/* (Its one thread has the door, and hears the parent first.) */
+	assert_int_equal(report_count(), 0);
 	kill(t.process, SIGSTOP);
 	assert_int_equal(channel_send(&t.control, IPC_STOP, &stop, -1, &error), 0);
 	for (uint64_t i = 0; i < 8; i++)
