@@ -2,10 +2,10 @@
  * How fast mail goes into a store, without a process that brings it: messages of 8 KiB, delivered by
  * 1, 16 and 64 threads that meet in a group. To be held against diskfloor on the same disk.
  *
- *	append SCHEME DIRECTORY [SECONDS [apart] [alone]]
+ *	append SCHEME DIRECTORY [SECONDS [apart] [turns] [alone]]
  *
  * It works in a directory of its own below DIRECTORY and removes it. "apart": each thread has a
- * maildrop of its own; "alone": without a group.
+ * maildrop of its own; "turns": 100 maildrops take turns; "alone": without a group.
  */
 
 #include <fcntl.h>
@@ -23,14 +23,15 @@
 
 #define MESSAGE_SIZE 8192
 #define THREADS_MAX  64
+#define MAILDROPS    100
 
 static struct append_group group;
 static struct append_group *meeting = &group;
 static double seconds = 2;
 static int message;
 static char place[1100];
-static bool apart;
-static atomic_uint thread_count;
+static bool apart, turns;
+static atomic_uint thread_count, turn;
 static atomic_bool over;
 
 static void
@@ -45,7 +46,7 @@ thread_run(void *context)
 {
 	static const char head[] = "Return-Path: <anna@example.org>\nDelivered-To: berta@example.org\n";
 	char own_place[1120];
-	struct delivery delivery = { .place = apart ? own_place : place, .index_directory = STORE_INDEX_BESIDE,
+	struct delivery delivery = { .place = apart || turns ? own_place : place, .index_directory = STORE_INDEX_BESIDE,
 		.sender = "anna@example.org", .head = head, .head_size = sizeof(head) - 1,
 		.message = message };
 	unsigned long *count = context;
@@ -55,6 +56,8 @@ thread_run(void *context)
 		struct append *append;
 		struct error error;
 
+		if (turns)
+			snprintf(own_place, sizeof(own_place), "%s%u", place, atomic_fetch_add(&turn, 1) % MAILDROPS);
 		if (append_begin(&append, &delivery, &error) != 0 ||
 		    append_commit(append, meeting, &error) != 0)
 			die(error.text);
@@ -114,11 +117,12 @@ main(int argument_count, char *arguments[])
 	static char text[MESSAGE_SIZE];
 
 	if (argument_count < 3)
-		die("usage: append SCHEME DIRECTORY [SECONDS [apart] [alone]]");
+		die("usage: append SCHEME DIRECTORY [SECONDS [apart] [turns] [alone]]");
 	if (argument_count > 3)
 		seconds = strtod(arguments[3], NULL);
 	for (int i = 4; i < argument_count; i++) {
 		apart = apart || strcmp(arguments[i], "apart") == 0;
+		turns = turns || strcmp(arguments[i], "turns") == 0;
 		if (strcmp(arguments[i], "alone") == 0)
 			meeting = NULL;
 	}
