@@ -46,9 +46,9 @@ thread_run(void *context)
 {
 	static const char head[] = "Return-Path: <anna@example.org>\nDelivered-To: berta@example.org\n";
 	char own_place[1120];
-	struct delivery delivery = { .place = apart || turns ? own_place : place, .index_directory = STORE_INDEX_BESIDE,
-		.sender = "anna@example.org", .head = head, .head_size = sizeof(head) - 1,
-		.message = message };
+	struct delivery delivery = { .place = apart || turns ? own_place : place,
+		.index_directory = STORE_INDEX_BESIDE, .sender = "anna@example.org", .head = head,
+		.head_size = sizeof(head) - 1, .message = message };
 	unsigned long *count = context;
 
 	snprintf(own_place, sizeof(own_place), "%s%u", place, atomic_fetch_add(&thread_count, 1));
@@ -57,7 +57,8 @@ thread_run(void *context)
 		struct error error;
 
 		if (turns)
-			snprintf(own_place, sizeof(own_place), "%s%u", place, atomic_fetch_add(&turn, 1) % MAILDROPS);
+			snprintf(own_place, sizeof(own_place), "%s%u", place,
+			    atomic_fetch_add(&turn, 1) % MAILDROPS);
 		if (append_begin(&append, &delivery, &error) != 0 ||
 		    append_commit(append, meeting, &error) != 0)
 			die(error.text);
