@@ -176,8 +176,11 @@ maildir_make(struct maildir *maildir, const char *path)
 	int *const files[] = { &maildir->tmp, &maildir->new };
 	char name[1100];
 
+	snprintf(name, sizeof(name), "%s/%zu", path, (size_t)(maildir - maildirs));
+	if (mkdir(name, 0700) != 0)
+		die(name);
 	for (size_t i = 0; i < 2; i++) {
-		snprintf(name, sizeof(name), "%s/%s-%zu", path, parts[i], (size_t)(maildir - maildirs));
+		snprintf(name, sizeof(name), "%s/%zu/%s", path, (size_t)(maildir - maildirs), parts[i]);
 		if (mkdir(name, 0700) != 0 || (*files[i] = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 			die(name);
 	}
