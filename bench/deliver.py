@@ -16,6 +16,7 @@ import servers
 from measures import NAMES, SETTLE_SECONDS, USERS, Bench, say
 
 MESSAGE_SIZE = 8192
+RECIPIENTS = NAMES + "@bench.example"
 PARTS = ("new", "cur", "tmp")
 PROCESSES = 64      # of Dovecot's: one for each connection
 
@@ -49,6 +50,7 @@ mail_location = maildir:{mail}/%n
 mail_fsync = {fsync}
 first_valid_uid = {uid}
 auth_mechanisms = plain
+auth_username_format = %Ln
 auth_cache_size = 16 M
 passdb {{
   driver = passwd-file
@@ -83,8 +85,6 @@ listener lmtp {{
 
 class Lmtp:
     """A server whose socket is run/lmtp in its directory."""
-
-    recipients = NAMES
 
     @property
     def socket_path(self):
@@ -271,7 +271,7 @@ class Deliver(Bench):
 
     def lmtpload(self, server, concurrency, recipients, *more):
         done = subprocess.run(
-            [self.build + "/bench/lmtpload", "--socket", server.socket_path, "--recipient", server.recipients,
+            [self.build + "/bench/lmtpload", "--socket", server.socket_path, "--recipient", RECIPIENTS,
              "--users", f"1-{USERS}", "--concurrency", str(concurrency), "--recipients", str(recipients),
              "--size", str(MESSAGE_SIZE), *more],
             capture_output=True, text=True, check=False, preexec_fn=servers.raise_limits)

@@ -222,12 +222,10 @@ rcpt_answered(struct talk *talk, bool good, const char *line)
 	return TALK_MORE;
 }
 
-/* Without a recipient DATA must be refused (RFC 2033, 4.2). */
+/* When every recipient was refused, DATA is (RFC 2033, 4.2): that is the end of this connection. */
 static enum talk_result
 data_answered(struct talk *talk, bool good, const char *line)
 {
-	if (!good && talk->accepted == 0)
-		return TALK_DONE;
 	if (!good || talk->accepted == 0)
 		return wrong(talk, line);
 	talk->sent = 0;
