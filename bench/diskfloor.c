@@ -2,12 +2,13 @@
  * The floor for delivery: how many files of 8 KiB a second this disk takes so that a power failure
  * no longer changes it, when nothing else is done: created in tmp/, written, synced, renamed into
  * new/, and the directory synced. Threads that do it each for itself, and other ways to get there:
- * src/store/append_group.c was chosen by them.
+ * src/store/append.c was chosen by them.
  *
- *	diskfloor DIRECTORY [WAY [SECONDS]]
+ *	diskfloor DIRECTORY [WAY [SECONDS [UNDER_WAY [MAILDIRS]]]]
  *
  * It works in a directory of its own below DIRECTORY and removes it. One line of JSON for 1, 16 and
- * 64 files under way at a time.
+ * 64 files under way at a time, or for as many as UNDER_WAY says. Files go into one Maildir, or into so
+ * many in turn: those who sync one directory wait for each other.
  */
 
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 
 #define FILE_SIZE   8192
 #define THREADS_MAX 64
+#define MAILDIRS_MAX 1000
 
 struct way {
 	const char *name;
@@ -50,10 +52,17 @@ static const struct way ways[] = {
 	{ .name = "group-syncfs", .together = true, .sync = no_sync, .sync_all = syncfs },
 };
 
+struct maildir {
+	int tmp, new;
+};
+
 static const struct way *way = &ways[0];
 static double seconds = 2;
-static int tmp, new;
+static struct maildir maildirs[MAILDIRS_MAX];
+static unsigned maildir_count = 1;
 static unsigned batch;	/* files that one thread has under way */
+static atomic_uint turn;
+static unsigned long file_count;	/* of all runs */
 static atomic_bool over;
 static char content[FILE_SIZE];
 
@@ -65,9 +74,9 @@ die(const char *what)
 }
 
 static int
-file_write(const char *name)
+file_write(const struct maildir *maildir, const char *name)
 {
-	int file = openat(tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int file = openat(maildir->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (file < 0 || write(file, content, FILE_SIZE) != FILE_SIZE)
 		die(name);
@@ -80,23 +89,24 @@ file_write(const char *name)
 static void
 round_run(unsigned thread, unsigned long number)
 {
+	const struct maildir *maildir = &maildirs[atomic_fetch_add(&turn, 1) % maildir_count];
 	char names[THREADS_MAX][64];
 	int files[THREADS_MAX];
 
 	for (unsigned i = 0; i < batch; i++) {
 		snprintf(names[i], sizeof(names[i]), "%u.%lu.%u", thread, number, i);
-		files[i] = file_write(names[i]);
+		files[i] = file_write(maildir, names[i]);
 	}
-	if (way->sync_all != NULL && way->sync_all(new) != 0)
+	if (way->sync_all != NULL && way->sync_all(maildir->new) != 0)
 		die("sync");
 	for (unsigned i = 0; i < batch; i++) {
 		if (way->sync(files[i]) != 0)
 			die("sync");
 		close(files[i]);
-		if (renameat(tmp, names[i], new, names[i]) != 0)
+		if (renameat(maildir->tmp, names[i], maildir->new, names[i]) != 0)
 			die("rename");
 	}
-	if (fsync(new) != 0)
+	if (fsync(maildir->new) != 0)
 		die("fsync");
 }
 
@@ -145,6 +155,7 @@ measure(unsigned under_way)
 		pthread_join(ids[i], NULL);
 		sum += counts[i];
 	}
+	file_count += sum;
 	return (double)sum / (now() - begin);
 }
 
@@ -159,49 +170,92 @@ clear(const char *path)
 }
 
 static void
+maildir_make(struct maildir *maildir, const char *path)
+{
+	static const char *const parts[] = { "tmp", "new" };
+	int *const files[] = { &maildir->tmp, &maildir->new };
+	char name[1100];
+
+	snprintf(name, sizeof(name), "%s/%zu", path, (size_t)(maildir - maildirs));
+	if (mkdir(name, 0700) != 0)
+		die(name);
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(name, sizeof(name), "%s/%zu/%s", path, (size_t)(maildir - maildirs), parts[i]);
+		if (mkdir(name, 0700) != 0 || (*files[i] = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+			die(name);
+	}
+}
+
+static void
 measure_in(const char *directory, unsigned under_way, const char *before)
 {
 	char path[1024];
-	int top = -1;
 
 	snprintf(path, sizeof(path), "%s/diskfloor-XXXXXX", directory);
-	if (mkdtemp(path) == NULL || (top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 ||
-	    mkdirat(top, "tmp", 0700) != 0 || mkdirat(top, "new", 0700) != 0)
+	if (mkdtemp(path) == NULL)
 		die(directory);
-	tmp = openat(top, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	new = openat(top, "new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (tmp < 0 || new < 0)
-		die(path);
+	for (unsigned i = 0; i < maildir_count; i++)
+		maildir_make(&maildirs[i], path);
 	printf("%s\"%u\": %.0f", before, under_way, measure(under_way));
-	close(tmp);
-	close(new);
-	close(top);
+	for (unsigned i = 0; i < maildir_count; i++) {
+		close(maildirs[i].tmp);
+		close(maildirs[i].new);
+	}
 	clear(path);
+}
+
+static void
+usage_exit(void)
+{
+	fprintf(stderr, "usage: diskfloor DIRECTORY [WAY [SECONDS [UNDER_WAY [MAILDIRS]]]]; ways:");
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		fprintf(stderr, " %s", ways[i].name);
+	fprintf(stderr, "\n");
+	exit(2);
+}
+
+static const struct way *
+way_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (strcmp(name, ways[i].name) == 0)
+			return &ways[i];
+	usage_exit();
+	return NULL;
+}
+
+static unsigned
+number(const char *text, unsigned maximum)
+{
+	unsigned long value = strtoul(text, NULL, 10);
+
+	if (value < 1 || value > maximum)
+		usage_exit();
+	return (unsigned)value;
 }
 
 int
 main(int argument_count, char *arguments[])
 {
-	size_t i = 0, way_count = sizeof(ways) / sizeof(ways[0]);
+	unsigned under_way = argument_count > 4 ? number(arguments[4], THREADS_MAX) : 0;
 
+	if (argument_count < 2 || argument_count > 6)
+		usage_exit();
 	if (argument_count > 2)
-		while (i < way_count && strcmp(arguments[2], ways[i].name) != 0)
-			i++;
-	if (argument_count < 2 || i == way_count) {
-		fprintf(stderr, "usage: diskfloor DIRECTORY [WAY [SECONDS]]; ways:");
-		for (i = 0; i < way_count; i++)
-			fprintf(stderr, " %s", ways[i].name);
-		fprintf(stderr, "\n");
-		return 2;
-	}
-	way = &ways[i];
+		way = way_find(arguments[2]);
 	if (argument_count > 3)
 		seconds = strtod(arguments[3], NULL);
+	if (argument_count > 5)
+		maildir_count = number(arguments[5], MAILDIRS_MAX);
 	memset(content, 'x', sizeof(content));
 	printf("{\"way\": \"%s\", \"files_per_second\": {", way->name);
-	measure_in(arguments[1], 1, "");
-	measure_in(arguments[1], 16, ", ");
-	measure_in(arguments[1], 64, ", ");
-	printf("}}\n");
+	if (under_way > 0) {
+		measure_in(arguments[1], under_way, "");
+	} else {
+		measure_in(arguments[1], 1, "");
+		measure_in(arguments[1], 16, ", ");
+		measure_in(arguments[1], 64, ", ");
+	}
+	printf("}, \"files\": %lu}\n", file_count);
 	return 0;
 }

@@ -8,14 +8,16 @@ SAME_PART = 0.2     # "the same" is ± so much
 class Check:
     """What restante's figure is held against: a ratio to somebody's, or a fixed bound."""
 
-    def __init__(self, against, limit=None, words=None):
-        self.against, self.limit, self.words = against, limit, words
+    def __init__(self, against, limit=None, words=None, least=None):
+        self.against, self.limit, self.words, self.least = against, limit, words, least
 
     def met(self, ratio, more_is_better):
         if self.against == "same":
             return abs(ratio - 1) <= SAME_PART
         if self.limit is not None:
             return ratio <= self.limit
+        if self.least is not None:
+            return ratio >= self.least
         return ratio > 1 if more_is_better else ratio < 1
 
 
@@ -25,6 +27,10 @@ def at_most_part(part):
 
 def at_most_times(kind, times):
     return Check(kind, times, f"≤ {times} × {kind}")
+
+
+def at_least_times(against, times, whom):
+    return Check(against, None, f"≥ {times} × {whom}", times)
 
 
 def bound(value, unit, words=None):
@@ -92,6 +98,14 @@ def held_rows(run):
             Row("latency, longest", run, "max", "ms", digits=2)]
 
 
+def deliveries(run, *rate_checks):
+    return [Row("deliveries/s", run, "rate", "", *rate_checks, AHEAD_OF_ALL, more_is_better=True),
+            Row("server CPU per delivery", run, "cpu", "µs", AHEAD_OF_ALL),
+            Row("latency of a message, median", run, "p50", "ms", digits=2),
+            Row("latency of a message, p99", run, "p99", "ms", digits=2),
+            Row("written to the disk per delivery", run, "written", "KiB", digits=1)]
+
+
 # Section: (group that measures it, title, rows).
 SECTIONS = [
     ("polls", "Polls", [
@@ -114,6 +128,13 @@ SECTIONS = [
         *memory("held tls in", "memory per session", at_most_part(10), 40),
     ]),
     ("large", "Size of the maildrop", large_rows()),
+    ("deliver", "Delivery", [
+        *deliveries("deliver 1", at_least_times("disk floor", 0.7, "disk floor")),
+        *deliveries("deliver 16", at_least_times("peers", 3, "Dovecot always")),
+        *deliveries("deliver 64"),
+        *deliveries("fifty 1"),
+        *deliveries("fifty 16"),
+    ]),
     ("held", "Many sessions", held_rows("beside")),
 ]
 GROUPS = [section[0] for section in SECTIONS]
@@ -132,8 +153,9 @@ class Table:
         return (server.name, row.run) in self.figures or (server.name, row.run) in self.failures
 
     def value(self, server, row, run=None):
-        kept = self.figures.get((server.name, run or row.run))
-        return statistics.median(one[row.measure] for one in kept) if kept else None
+        kept = [one[row.measure] for one in self.figures.get((server.name, run or row.run), [])
+                if row.measure in one]
+        return statistics.median(kept) if kept else None
 
     def references(self, check, row):
         """Figures that ours is held against, by server where it is one's."""

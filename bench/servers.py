@@ -330,7 +330,7 @@ class Dovecot(Server):
 def dovecot_present():
     try:
         pwd.getpwnam("dovenull")
-        return os.path.exists("/usr/lib/dovecot/pop3")
+        return all(os.path.exists("/usr/lib/dovecot/" + name) for name in ("pop3", "lmtp"))
     except KeyError:
         return False
 
@@ -369,6 +369,7 @@ RESTANTE_PROGRAMS = (
 
 class Restante(Server):
     ours = True
+    program_names = RESTANTE_PROGRAMS
 
     def __init__(self, place, mail, certificate, key, names, build):
         """names: of the users; or a dictionary with the uid of each."""
@@ -378,7 +379,7 @@ class Restante(Server):
         # Copies: whoever builds again meanwhile does not change what is measured.
         self.programs = place + "/programs"
         os.mkdir(self.programs)
-        for name in RESTANTE_PROGRAMS:
+        for name in self.program_names:
             shutil.copy(f"{build}/src/{name}", self.programs)
 
     def configure(self):
