@@ -58,6 +58,9 @@ TRACES = [
     (["-f", "<>", "-a", "<bert@example.org>"], b"", b"Return-Path: <>\nDelivered-To: bert@example.org\n"),
     ([], b"From carl@example.org  Sun Nov 29 12:00:00 2026\n", b""),
     (["-f", "anna@example.org"], b"From carl Sun Nov 29\n", b"Return-Path: <anna@example.org>\n"),
+    # Whoever calls may have written it already.
+    (["-a", "bert@example.org"], b"Delivered-To: bert@example.org\nReceived: from a by b\n",
+     b"Delivered-To: bert@example.org\nDelivered-To: bert@example.org\nReceived: from a by b\n"),
     (["-a", "bert@example.org"], b"Delivered-To: other@example.org\n",
      b"Delivered-To: bert@example.org\nDelivered-To: other@example.org\n"),
 ]
@@ -73,7 +76,8 @@ def test_trace(deliver, tmp_path, arguments, before, stored):
 
 # What is refused: arguments, input, exit status, a word of what is said.
 REFUSED = [
-    (["-a", "anna@example.org", "maildir:{}/m"], b"Delivered-To: anna@EXAMPLE.org\n" + MESSAGE, 69, b"5.4.6"),
+    (["-a", "anna@example.org", "maildir:{}/m"],
+     b"Received: from a by b\nDelivered-To: anna@EXAMPLE.org\n" + MESSAGE, 69, b"5.4.6"),
     (["maildir:{}/m"], b"Received: from a by b\n" * 101 + MESSAGE, 69, b"loop"),
     (["floppy:{}/m"], MESSAGE, 73, b"floppy"),
     (["maildir:{}/missing/m"], MESSAGE, 75, b"missing"),
