@@ -64,21 +64,35 @@ fail(const struct error *error)
 	return statuses[error->kind];
 }
 
-/* With or without angle brackets; "" is what some MTAs write for none. */
+/* With or without angle brackets. */
 static bool
 address_take(struct path *path, const char *text, enum path_kind kind)
 {
-	const char *problem = NULL;
+	const char *problem = *text == '<' ? path_take(path, &text, kind) : path_parse(path, text);
 
-	if (kind == PATH_REVERSE && *text == '\0')
-		memset(path, 0, sizeof(*path));
-	else if (*text == '<')
-		problem = path_take(path, &text, kind);
-	else
-		problem = path_parse(path, text);
 	if (problem != NULL)
 		fprintf(stderr, "restante-deliver: %s\n", problem);
 	return problem == NULL;
+}
+
+/*
+ * "" and "MAILER-DAEMON" are what MTAs write for none. A name alone is one of this host, or getmail's
+ * "unknown": whatever the sender is called, it is no reason to send the message back.
+ */
+static bool
+sender_take(struct path *sender, const char *text)
+{
+	char address[LOCAL_OCTETS_MAX + sizeof("@localhost")];
+
+	if (*text == '\0' || strcmp(text, "MAILER-DAEMON") == 0) {
+		memset(sender, 0, sizeof(*sender));
+		return true;
+	}
+	if (*text != '<' && strchr(text, '@') == NULL && strlen(text) <= LOCAL_OCTETS_MAX) {
+		snprintf(address, sizeof(address), "%s@localhost", text);
+		text = address;
+	}
+	return address_take(sender, text, PATH_REVERSE);
 }
 
 static bool
@@ -87,7 +101,7 @@ option_take(struct request *request, int option, const char *value)
 	switch (option) {
 	case 'f':
 		request->has_sender = true;
-		return address_take(&request->sender, value, PATH_REVERSE);
+		return sender_take(&request->sender, value);
 	case 'a':
 		request->has_recipient = true;
 		return address_take(&request->recipient, value, PATH_FORWARD);
