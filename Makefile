@@ -36,6 +36,7 @@ run: all
 
 check:
 	@tools/packages check
+	@tools/mtas || true
 	@$(MAKE) --no-print-directory build-check/build.ninja
 	@tools/check build-check
 
@@ -50,4 +51,4 @@ install: all
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean:
-	rm -rf $(BUILD) build-bench build-check build-courier build-fuzz build-ci-*
+	rm -rf $(BUILD) build-bench build-check build-courier build-fuzz build-mtas build-ci-*

@@ -49,7 +49,7 @@ may_include login    base ipc config sandbox front pop3 sasl tls
 may_include auth     base ipc config sandbox sasl users
 may_include maildrop base ipc config sandbox mail pop3 store
 may_include lmtp     base ipc config sandbox front smtp tls
-may_include deliver  base config sandbox smtp store users
+may_include deliver  base config mail sandbox smtp store users
 may_include ctl      base ipc config store users
 
 folders=$(find . -mindepth 1 -maxdepth 1 -type d | sed 's,^\./,,' | sort | tr '\n' ' ')

@@ -2,13 +2,16 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
 import pytest
 
 import restante
-from restante import PATIENCE_SECONDS, wait_until
+import test_clients as clients
+from restante import PASSWORD, PATIENCE_SECONDS, wait_until
+from test_clients import demo, place  # noqa: F401 (fixtures)
 
 MESSAGE = b"Subject: a letter\n\n.dot\nFrom the heart\n"
 
@@ -55,9 +58,14 @@ TRACES = [
     ([], b"", b""),
     (["-f", "anna@example.org"], b"", b"Return-Path: <anna@example.org>\n"),
     (["-f", ""], b"", b"Return-Path: <>\n"),
+    (["-f", "MAILER-DAEMON"], b"", b"Return-Path: <>\n"),
+    (["-f", "root"], b"", b"Return-Path: <root@localhost>\n"),
     (["-f", "<>", "-a", "<bert@example.org>"], b"", b"Return-Path: <>\nDelivered-To: bert@example.org\n"),
     ([], b"From carl@example.org  Sun Nov 29 12:00:00 2026\n", b""),
     (["-f", "anna@example.org"], b"From carl Sun Nov 29\n", b"Return-Path: <anna@example.org>\n"),
+    # Whoever calls may have written it already.
+    (["-a", "bert@example.org"], b"Delivered-To: bert@example.org\nReceived: from a by b\n",
+     b"Delivered-To: bert@example.org\nDelivered-To: bert@example.org\nReceived: from a by b\n"),
     (["-a", "bert@example.org"], b"Delivered-To: other@example.org\n",
      b"Delivered-To: bert@example.org\nDelivered-To: other@example.org\n"),
 ]
@@ -73,11 +81,14 @@ def test_trace(deliver, tmp_path, arguments, before, stored):
 
 # What is refused: arguments, input, exit status, a word of what is said.
 REFUSED = [
-    (["-a", "anna@example.org", "maildir:{}/m"], b"Delivered-To: anna@EXAMPLE.org\n" + MESSAGE, 69, b"5.4.6"),
+    (["-a", "anna@example.org", "maildir:{}/m"],
+     b"Received: from a by b\nDelivered-To: anna@EXAMPLE.org\n" + MESSAGE, 69, b"5.4.6"),
     (["maildir:{}/m"], b"Received: from a by b\n" * 101 + MESSAGE, 69, b"loop"),
     (["floppy:{}/m"], MESSAGE, 73, b"floppy"),
     (["maildir:{}/missing/m"], MESSAGE, 75, b"missing"),
     (["-f", "anna@@example.org", "maildir:{}/m"], MESSAGE, 64, b""),
+    (["-f", "a b", "maildir:{}/m"], MESSAGE, 64, b"restante-deliver"),
+    (["-f", "a" * 70, "maildir:{}/m"], MESSAGE, 64, b"restante-deliver"),
     (["-a", "", "maildir:{}/m"], MESSAGE, 64, b""),
     (["maildir:{}/m", "maildir:{}/n"], MESSAGE, 64, b"usage"),
     (["-d", "anna", "maildir:{}/m"], MESSAGE, 64, b"usage"),
@@ -183,3 +194,42 @@ def test_many_at_once_all_arrive(programs, retrieve, tmp_path):
     wait_until(lambda: len(retrieve(place)) == 8, "all eight")
     assert sorted(retrieve(place)) == [b"Subject: %d\r\n\r\n" % number for number in range(8)]
     assert not list(pathlib.Path(tmp_path, "m", "tmp").iterdir())
+
+
+# Programs that fetch mail and have restante-deliver put it away.
+
+
+def put_away(place):  # noqa: F811
+    """What lies in place/mail, as it is on the wire."""
+    return sorted(wire(file.read_bytes()) for file in pathlib.Path(place, "mail", "new").iterdir())
+
+
+def test_fetchmail(shared, demo, place, programs):  # noqa: F811
+    expected = clients.as_fetchmail_keeps(clients.sent(demo), demo)
+    rc = clients.write(place + "/fetchmailrc", (
+        "set no bouncemail\nset idfile %s/ids\nset no syslog\npoll 127.0.0.1 protocol POP3 port %d no uidl\n"
+        "  user '%s' password '%s' is root here fetchall\n  sslproto ''\n  no rewrite pass8bits\n"
+        "  mda \"%s/restante-deliver -f %%F maildir:%s/mail\"\n") % (
+            place, shared.clear_port, demo.name, PASSWORD, programs, place))
+    clients.run(place, "fetchmail", "--fetchmailrc", rc, "--pidfile", place + "/pid", "--invisible", "--nosyslog")
+    assert not demo.stored()
+    found = []
+    for text in put_away(place):
+        first, rest = text.split(b"\r\n", 1)
+        assert first.startswith(b"Return-Path: <")
+        found.append(re.sub(rb"^(From: FETCHMAIL-DAEMON\r\nTo: ).*@.*", rb"\1USER@HOST\r", rest))
+    assert sorted(found) == expected
+
+
+def test_getmail(shared, demo, place, programs):  # noqa: F811
+    expected = clients.as_kept(clients.sent(demo), b"Return-Path: <unknown>\r\n")  # it writes that itself
+    rc = clients.write(place + "/getmailrc", (
+        "[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = %d\nusername = %s\npassword = %s\n"
+        "[destination]\ntype = MDA_external\npath = %s/restante-deliver\n"
+        'arguments = ("maildir:%s/mail",)\n'
+        "[options]\ndelete = true\ndelivered_to = false\nreceived = false\n") % (
+            shared.clear_port, demo.name, PASSWORD, programs, place))
+    clients.write(place + "/sitecustomize.py", clients.GETMAIL_CURE)
+    clients.run(place, "getmail", "--getmaildir", place, "--rcfile", rc, environment={"PYTHONPATH": place})
+    assert not demo.stored()
+    assert put_away(place) == expected

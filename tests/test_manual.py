@@ -1,5 +1,6 @@
 """What the manual and the tables of commands say of each other."""
 
+import glob
 import re
 
 from restante import TOP
@@ -41,3 +42,16 @@ def test_commands_of_the_other_state_are_told_from_unknown_ones():
         served(MAILDROP) - served(LOGIN)
     names = re.search(r"authorization\[\] = \{(.*?)\}", text_of("src/maildrop/commands.c"), re.DOTALL)[1]
     assert set(re.findall(r'"(\w+)"', names)) == served(LOGIN) - served(MAILDROP)
+
+
+def test_what_mail_servers_are_told_is_what_was_tried():
+    """restante-mta(7) has each snippet of contrib/, but for the comments, as test_mtas.py uses it."""
+    shown = [text.strip("\n") for text in re.findall(
+        r"^\.Bd -literal -offset indent\n(.*?)^\.Ed$", text_of("man/restante-mta.7"), re.MULTILINE | re.DOTALL)]
+    snippets = [path for mta in ("postfix", "exim", "opensmtpd") for path in glob.glob(TOP + "/contrib/%s/*" % mta)]
+    assert len(snippets) >= 12
+    tried = text_of("tests/test_mtas.py")
+    for path in snippets:
+        name = path.removeprefix(TOP + "/contrib/")
+        text = re.sub(r"(?m)^#.*\n", "", text_of("contrib/" + name)).strip("\n")
+        assert text in shown and '"%s"' % name in tried, name

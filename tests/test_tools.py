@@ -106,7 +106,7 @@ def test_examples_of_hacking_are_there():
     assert len(found) == 1
 
 
-TOOLS = ["tools/check", "tools/courier", "tools/demonstration", "tools/packages", "tools/run", "fuzz/run",
+TOOLS = ["tools/check", "tools/courier", "tools/demonstration", "tools/mtas", "tools/packages", "tools/run", "fuzz/run",
          "bench/compare"]
 
 
@@ -129,7 +129,7 @@ def test_help_of_make():
 
 def test_clean_removes_every_build_directory_that_something_makes():
     made = set()
-    for path in ["Makefile", ".ci/run", "bench/compare", "fuzz/run", "tools/courier"]:
+    for path in ["Makefile", ".ci/run", "bench/compare", "fuzz/run", "tools/courier", "tools/mtas"]:
         with open(TOP + "/" + path) as file:
             made |= set(re.findall(r"\bbuild-[a-z]+", file.read()))
     said = subprocess.run(["make", "-C", TOP, "-n", "clean"], check=True, capture_output=True, text=True)

@@ -31,12 +31,25 @@ struct target {
 	uid_t uid;
 	gid_t gid;
 	struct quota quota;
+	bool over_quota_is_final;	/* what does not fit is refused for good */
+	bool by_server;			/* the caller may not go there: over socket */
+	char socket[PATH_SIZE];		/* the server's, for LMTP; "": it has none */
+	char delimiter;			/* of address extensions; NUL: none */
 };
 
 /*
  * The maildrop of a user of the users file; NULL: of whoever runs this, by mail_place alone. ERROR_GONE:
- * there is no such user.
+ * there is no such user. A user whom the caller may not look up, or not deliver to, is left to the server
+ * where the caller may use its socket.
  */
 int target_find(struct target *, const char *config_path, const char *user, struct error *);
 /* Root becomes the owner, for good; and then only the place can be reached. */
 int target_enter(const struct target *, struct error *);
+/* The same where the message goes to the server: root becomes nobody, and no file can be reached. */
+int target_leave(struct error *);
+
+/*
+ * recipient.c: whom the server is told. A user (of -d) is the one it is for, and of the address given only an
+ * extension is taken; without a user it is that address, and without either the caller.
+ */
+int recipient_find(struct path *, const char *user, const struct path *given, char delimiter, struct error *);

@@ -2,11 +2,12 @@
  * restante-deliver: puts one message into one maildrop, and says when it is safe there.
  *
  * Does: reads a message on standard input and delivers it: for an MTA's mailbox_command, pipe transport
- *   or .forward, for getmail and fetchmail, and by hand.
+ *   or .forward, for getmail and fetchmail, and by hand. Where the caller may not reach the maildrop, or
+ *   says so (-s), restante-lmtp delivers it.
  * Holds: that message, in a file without a name.
  * Never sees: passwords but those in the users file (with -d alone), other users' mail, the network.
- * Talks to: nobody. No server need run. Started by root it becomes the owner of the mail before it
- *   touches it.
+ * Talks to: nobody, and no server need run; or to restante-lmtp, on its Unix socket. Started by root it
+ *   becomes the owner of the mail before it touches it.
  *
  * When it exits with 0 the message and its directory entry are on the disk. Any other status: the message
  * is not delivered, and nothing is left of it; 75 when a later attempt may succeed.
@@ -19,14 +20,19 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "base/writer.h"
 #include "deliver/deliver.h"
+#include "deliver/relay.h"
 #include "smtp/trace.h"
 #include "store/append.h"
 #include "store/store.h"
 
+#define TIMEOUT_SECONDS_MAX 86400
+
 static const char usage[] =
     "usage: restante-deliver [-f sender] [-a recipient] [-c file] [-d user | place]\n"
+    "       restante-deliver -s socket [-t seconds] [-f sender] [-a recipient] [-d user]\n"
     "\n"
     "Delivers the message on standard input, durably, and exits with 0; with 75 when a later\n"
     "attempt may succeed.\n"
@@ -34,15 +40,19 @@ static const char usage[] =
     "  -f sender     the envelope's sender (`' or `<>': none): written as Return-Path\n"
     "  -a recipient  the envelope's recipient: written as Delivered-To; mail that has been\n"
     "                delivered to it before is refused as a loop\n"
-    "  -d user       into the maildrop of a user of the users file; root only, but for one's own uid\n"
+    "  -d user       into the maildrop of a user of the users file; who is neither root nor of the\n"
+    "                user's uid has the server do it, over its socket for LMTP\n"
     "  place         into this one, for example maildir:/home/anna/Maildir\n"
     "                (neither: into the caller's own, by mail_place)\n"
+    "  -s socket     have the server do it, over this socket: /run/restante/lmtp\n"
+    "  -t seconds    wait so long for each answer of the server (600)\n"
     "  -c file       the configuration (" CONFIGURATION_FILE ")\n"
     "  --help        this text\n"
     "  --version     the version\n";
 
 struct request {
-	const char *config_path, *user, *place;
+	const char *config_path, *user, *place, *socket;
+	uint64_t timeout_seconds;	/* for each answer of the server */
 	struct path sender, recipient;
 	bool has_sender, has_recipient;
 };
@@ -64,21 +74,45 @@ fail(const struct error *error)
 	return statuses[error->kind];
 }
 
-/* With or without angle brackets; "" is what some MTAs write for none. */
+/* With or without angle brackets. */
 static bool
 address_take(struct path *path, const char *text, enum path_kind kind)
 {
-	const char *problem = NULL;
+	const char *problem = *text == '<' ? path_take(path, &text, kind) : path_parse(path, text);
 
-	if (kind == PATH_REVERSE && *text == '\0')
-		memset(path, 0, sizeof(*path));
-	else if (*text == '<')
-		problem = path_take(path, &text, kind);
-	else
-		problem = path_parse(path, text);
 	if (problem != NULL)
 		fprintf(stderr, "restante-deliver: %s\n", problem);
 	return problem == NULL;
+}
+
+/*
+ * "" and "MAILER-DAEMON" are what MTAs write for none. A name alone is one of this host, or getmail's
+ * "unknown": whatever the sender is called, it is no reason to send the message back.
+ */
+static bool
+sender_take(struct path *sender, const char *text)
+{
+	char address[LOCAL_OCTETS_MAX + sizeof("@localhost")];
+
+	if (*text == '\0' || strcmp(text, "MAILER-DAEMON") == 0) {
+		memset(sender, 0, sizeof(*sender));
+		return true;
+	}
+	if (*text != '<' && strchr(text, '@') == NULL && strlen(text) <= LOCAL_OCTETS_MAX) {
+		snprintf(address, sizeof(address), "%s@localhost", text);
+		text = address;
+	}
+	return address_take(sender, text, PATH_REVERSE);
+}
+
+static bool
+timeout_take(struct request *request, const char *value)
+{
+	if (number_parse(value, &request->timeout_seconds) && request->timeout_seconds >= 1 &&
+	    request->timeout_seconds <= TIMEOUT_SECONDS_MAX)
+		return true;
+	fprintf(stderr, "restante-deliver: -t %.20s: write seconds, from 1 to %d\n", value, TIMEOUT_SECONDS_MAX);
+	return false;
 }
 
 static bool
@@ -87,7 +121,7 @@ option_take(struct request *request, int option, const char *value)
 	switch (option) {
 	case 'f':
 		request->has_sender = true;
-		return address_take(&request->sender, value, PATH_REVERSE);
+		return sender_take(&request->sender, value);
 	case 'a':
 		request->has_recipient = true;
 		return address_take(&request->recipient, value, PATH_FORWARD);
@@ -97,6 +131,11 @@ option_take(struct request *request, int option, const char *value)
 	case 'd':
 		request->user = value;
 		return true;
+	case 's':
+		request->socket = value;
+		return true;
+	case 't':
+		return timeout_take(request, value);
 	default:
 		return false;
 	}
@@ -113,7 +152,7 @@ options_read(struct request *request, int argc, char **argv)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "f:a:c:d:", names, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:a:c:d:s:t:", names, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(usage, stdout);
 			return EX_OK;
@@ -126,7 +165,8 @@ options_read(struct request *request, int argc, char **argv)
 			return EX_USAGE;
 	}
 	request->place = argv[optind];
-	if (argc - optind > 1 || (request->place != NULL && request->user != NULL)) {
+	if (argc - optind > 1 ||
+	    (request->place != NULL && (request->user != NULL || request->socket != NULL))) {
 		fputs(usage, stderr);
 		return EX_USAGE;
 	}
@@ -178,10 +218,47 @@ put(const struct request *request, const struct target *target, const struct spo
 	return result;
 }
 
+/* The last word is the server's, and so is the text. */
+static int
+hand_over(const struct request *request, const struct target *target, const struct spool *spool)
+{
+	const char *socket = request->socket != NULL ? request->socket : target->socket;
+	struct path sender = request->sender, recipient;
+	struct relay_letter letter = { .sender = &sender, .recipient = &recipient,
+		.message = spool->file };
+	struct error error;
+	struct relay relay;
+	int status;
+
+	if (!request->has_sender && path_parse(&sender, spool->sender) != NULL)
+		memset(&sender, 0, sizeof(sender));
+	if (recipient_find(&recipient, request->user, request->has_recipient ? &request->recipient : NULL,
+		target->delimiter, &error) != 0 ||
+	    relay_open(&relay, socket, (unsigned)request->timeout_seconds, &error) != 0)
+		return fail(&error);
+	status = target_leave(&error) == 0 ? relay_hand_over(&relay, &letter, &error) : EX_TEMPFAIL;
+	relay_close(&relay);
+	if (status != EX_OK)
+		fprintf(stderr, "restante-deliver: %s\n", error.text);
+	return status;
+}
+
+static int
+put_in_place(const struct request *request, const struct target *target, const struct spool *spool)
+{
+	struct error error;
+	int status;
+
+	if (target_enter(target, &error) == 0 && put(request, target, spool, &error) == 0)
+		return EX_OK;
+	status = fail(&error);
+	return error.kind == ERROR_FULL && target->over_quota_is_final ? EX_NOPERM : status;
+}
+
 static int
 deliver(const struct request *request)
 {
-	struct target target = { .has_owner = false };
+	struct target target = { .by_server = request->socket != NULL, .delimiter = '+' };
 	struct spool spool;
 	struct error error;
 
@@ -190,7 +267,7 @@ deliver(const struct request *request)
 		error_set(&error, ERROR_PERMANENT, "the place is too long");
 		return fail(&error);
 	}
-	if (request->place == NULL &&
+	if (request->place == NULL && !target.by_server &&
 	    target_find(&target, request->config_path, request->user, &error) != 0)
 		return fail(&error);
 	if (spool_read(&spool, STDIN_FILENO, request->has_recipient ? &request->recipient : NULL,
@@ -200,15 +277,15 @@ deliver(const struct request *request)
 		fputs("restante-deliver: 5.4.6 the message was here before: mail loop\n", stderr);
 		return EX_UNAVAILABLE;
 	}
-	if (target_enter(&target, &error) != 0 || put(request, &target, &spool, &error) != 0)
-		return fail(&error);
-	return EX_OK;
+	return target.by_server ? hand_over(request, &target, &spool) :
+	    put_in_place(request, &target, &spool);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct request request = { .config_path = CONFIGURATION_FILE };
+	struct request request = { .config_path = CONFIGURATION_FILE,
+		.timeout_seconds = RELAY_TIMEOUT_SECONDS };
 	int status = options_read(&request, argc, argv);
 
 	log_open("restante-deliver", STDERR_FILENO, LOG_FORM_PLAIN, LOG_LEVEL_WARNING);

@@ -1,5 +1,6 @@
 /* Whose mail it is, and becoming its owner: see deliver.h. */
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@
 #include "store/store.h"
 #include "users/place.h"
 #include "users/users.h"
+
+#define NOBODY 65534
 
 /* The caller as the users file would have it. Its strings are getpwuid()'s. */
 static int
@@ -40,10 +43,29 @@ owner_check(const struct config *config, const struct user *user, struct error *
 	return 0;
 }
 
+/* May the caller hand mail to the server? Then that is the way. */
+static bool
+socket_find(struct target *target, const struct config *config)
+{
+	for (uint32_t i = 0; i < config->listener_count; i++) {
+		const struct config_listener *listener = &config->listeners[i];
+
+		if (listener->protocol == CONFIG_LMTP && config_is_path(listener->address) &&
+		    access(listener->address, W_OK) == 0) {
+			snprintf(target->socket, sizeof(target->socket), "%s", listener->address);
+			target->delimiter = config->lmtp_delimiter[0];
+			target->by_server = true;
+		}
+	}
+	return target->by_server;
+}
+
 static int
 target_fill(struct target *target, const struct config *config, const struct user *user,
     struct error *error)
 {
+	if (geteuid() != 0 && user->uid != geteuid() && socket_find(target, config))
+		return 0;
 	if (owner_check(config, user, error) != 0 ||
 	    place_expand(target->place, config->mail_place, user, error) != 0)
 		return -1;
@@ -52,6 +74,7 @@ target_fill(struct target *target, const struct config *config, const struct use
 	if (!user->quota.given)
 		target->quota = (struct quota){ .octets = config->quota_storage_max,
 			.messages = config->quota_messages_max };
+	target->over_quota_is_final = config->over_quota == CONFIG_OVER_QUOTA_PERMANENT;
 	target->uid = user->uid;
 	target->gid = user->gid;
 	return 0;
@@ -64,6 +87,8 @@ find_user(struct target *target, const struct config *config, const char *name, 
 	struct users *users;
 	int result;
 
+	if (access(config->users_file, R_OK) != 0 && errno == EACCES && socket_find(target, config))
+		return 0;
 	if (users_read(&users, config->users_file, NULL, NULL, error) != 0)
 		return -1;
 	user = users_find(users, name);
@@ -95,13 +120,10 @@ target_find(struct target *target, const char *config_path, const char *name, st
 }
 
 static int
-become(const struct target *target, struct error *error)
+become(uid_t uid, gid_t gid, struct error *error)
 {
-	if (geteuid() != 0 || !target->has_owner)
-		return 0;
-	if (setgroups(0, NULL) != 0 || setresgid(target->gid, target->gid, target->gid) != 0 ||
-	    setresuid(target->uid, target->uid, target->uid) != 0)
-		return error_errno(error, ERROR_TEMPORARY, "cannot become uid %u", target->uid);
+	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+		return error_errno(error, ERROR_TEMPORARY, "cannot become uid %u", uid);
 	return 0;
 }
 
@@ -128,7 +150,17 @@ target_enter(const struct target *target, struct error *error)
 	char directory[PLACE_SIZE];
 	struct sandbox_path path = { .path = directory, .access = SANDBOX_READ_WRITE };
 
-	if (become(target, error) != 0 || reachable(directory, target->place, error) != 0)
+	if (geteuid() == 0 && target->has_owner && become(target->uid, target->gid, error) != 0)
+		return -1;
+	if (reachable(directory, target->place, error) != 0)
 		return -1;
 	return sandbox_enter(SANDBOX_MAILDROP, &path, 1, error);
+}
+
+int
+target_leave(struct error *error)
+{
+	if (geteuid() == 0 && become(NOBODY, NOBODY, error) != 0)
+		return -1;
+	return sandbox_enter(SANDBOX_MAILDROP, NULL, 0, error);
 }

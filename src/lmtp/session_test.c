@@ -200,16 +200,19 @@ static const struct talk talks[] = {
 	  "451 4.3.0 <anna@x> not now, try again later\r\n" OK, "end;"),
 
 	TALK("a loop is one for the recipient that is named", HI MAIL ANNA "RCPT TO:<bert@x>\r\nDATA\r\n"
-	  "Delivered-To: anna@X\r\n\r\n.\r\n",
+	  "Received: by a\r\nDelivered-To: anna@X\r\n\r\n.\r\n",
 	  GL M A B GO "554 5.4.6 <anna@x> the message goes round in circles\r\n" B,
-	  "bert@x[Delivered-To: anna@X\r\n\r\n]end;"),
-	TALK("whichever that is", HI MAIL ANNA "RCPT TO:<bert@x>\r\nDATA\r\nDelivered-To: bert@x\r\n.\r\n",
+	  "bert@x[Received: by a\r\nDelivered-To: anna@X\r\n\r\n]end;"),
+	TALK("whichever that is", HI MAIL ANNA "RCPT TO:<bert@x>\r\nDATA\r\nReceived: by a\r\nDelivered-To: bert@x\r\n.\r\n",
 	  GL M A B GO A "554 5.4.6 <bert@x> the message goes round in circles\r\n",
-	  "anna@x[Delivered-To: bert@x\r\n]end;"),
-	TALK("in chunks too, and in a header that does not end", HI MAIL ANNA "BDAT 11\r\ndelivered-tBDAT 8 LAST\r\no:anna@x",
-	  GL M A "250 2.0.0 11 octets\r\n554 5.4.6 <anna@x> the message goes round in circles\r\n", "end;"),
-	TALK("the body is not looked at", TO_ANNA("\r\nDelivered-To: anna@x\r\n.\r\n"), SAID A,
-	  "anna@x[\r\nDelivered-To: anna@x\r\n]end;"),
+	  "anna@x[Received: by a\r\nDelivered-To: bert@x\r\n]end;"),
+	TALK("in chunks too, and in a header that does not end", HI MAIL ANNA
+	  "BDAT 22\r\nReceived:\r\ndelivered-tBDAT 8 LAST\r\no:anna@x",
+	  GL M A "250 2.0.0 22 octets\r\n554 5.4.6 <anna@x> the message goes round in circles\r\n", "end;"),
+	TALK("the body is not looked at", TO_ANNA("Received:\r\n\r\nDelivered-To: anna@x\r\n.\r\n"), SAID A,
+	  "anna@x[Received:\r\n\r\nDelivered-To: anna@x\r\n]end;"),
+	TALK("what the client says of this delivery is no loop", TO_ANNA("Delivered-To: anna@x\r\nReceived:\r\n.\r\n"),
+	  SAID A, "anna@x[Delivered-To: anna@x\r\nReceived:\r\n]end;"),
 
 	TALK("paths", HI "MAIL FROM:<@a,@b.c:s@c.example>\r\nRCPT TO:<\"a b\"@x>\r\nRCPT TO:<\"anna\"@x>\r\n"
 	  "RCPT TO:<postMASTER>\r\nRCPT TO: <bert@x>\r\n",

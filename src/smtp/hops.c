@@ -58,7 +58,8 @@ field_end(struct hops *hops, hops_delivered *delivered, void *context)
 	value = field_value(hops->line, "Delivered-To");
 	if (value != NULL && hops->delivered_count <= HOPS_MAX) {
 		hops->delivered_count++;
-		delivered_note(value, delivered, context);
+		if (hops->received_count > 0)
+			delivered_note(value, delivered, context);
 	}
 }
 

@@ -23,7 +23,11 @@ struct hops {
 	unsigned received_count, delivered_count;
 };
 
-/* "Delivered-To:" and an address. */
+/*
+ * "Delivered-To:" and an address, below a Received. What stands above the first of these was written by
+ * whoever hands the message in, about the delivery under way: OpenSMTPD does, and Postfix before its
+ * mailbox_command. Mail that goes round in circles passes an MTA, which puts a Received above all that was there.
+ */
 typedef void hops_delivered(void *context, const struct path *);
 
 void hops_begin(struct hops *);
