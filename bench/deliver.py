@@ -105,7 +105,7 @@ class Dovecot(Lmtp, servers.Server):
     def __init__(self, fsync, place, mail, names):
         super().__init__(f"Dovecot {fsync}", place)
         self.fsync, self.mail, self.names = fsync, mail, names
-        # Nobody is held against who may lose what was acknowledged.
+        # Nobody is held against the one that syncs less.
         self.kind = "server" if fsync == "always" else "not durable"
 
     def configure(self):
