@@ -1,6 +1,7 @@
 /*
  * How fast mail goes into a store, without a process that brings it: messages of 8 KiB, delivered by
- * 1, 16 and 64 threads (or as many as THREADS says) that meet in a group. To be held against diskfloor on the same disk.
+ * 1, 16 and 64 threads, or as many as THREADS says, that meet in a group. To be held against
+ * diskfloor on the same disk.
  *
  *	append SCHEME DIRECTORY [SECONDS [apart] [turns] [alone] [THREADS]]
  *

@@ -4,9 +4,10 @@
  * new/, and the directory synced. Threads that do it each for itself, and other ways to get there:
  * src/store/append.c was chosen by them.
  *
- *	diskfloor DIRECTORY [WAY [SECONDS [UNDER_WAY [MAILDIRS]]]]
+ *	diskfloor DIRECTORY [WAY [SECONDS [UNDER_WAY [MAILDIRS [keep]]]]]
  *
- * It works in a directory of its own below DIRECTORY and removes it. One line of JSON for 1, 16 and
+ * It works in a directory of its own below DIRECTORY and removes it, unless it is to be kept: ext4 is slow
+ * to create files for a while where many were removed. One line of JSON for 1, 16 and
  * 64 files under way at a time, or for as many as UNDER_WAY says. Files go into one Maildir, or into so
  * many in turn: those who sync one directory wait for each other.
  */
@@ -64,6 +65,7 @@ static unsigned batch;	/* files that one thread has under way */
 static atomic_uint turn;
 static unsigned long file_count;	/* of all runs */
 static atomic_bool over;
+static bool keeps;
 static char content[FILE_SIZE];
 
 static void
@@ -201,13 +203,14 @@ measure_in(const char *directory, unsigned under_way, const char *before)
 		close(maildirs[i].tmp);
 		close(maildirs[i].new);
 	}
-	clear(path);
+	if (!keeps)
+		clear(path);
 }
 
 static void
 usage_exit(void)
 {
-	fprintf(stderr, "usage: diskfloor DIRECTORY [WAY [SECONDS [UNDER_WAY [MAILDIRS]]]]; ways:");
+	fprintf(stderr, "usage: diskfloor DIRECTORY [WAY [SECONDS [UNDER_WAY [MAILDIRS [keep]]]]]; ways:");
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		fprintf(stderr, " %s", ways[i].name);
 	fprintf(stderr, "\n");
@@ -239,7 +242,7 @@ main(int argument_count, char *arguments[])
 {
 	unsigned under_way = argument_count > 4 ? number(arguments[4], THREADS_MAX) : 0;
 
-	if (argument_count < 2 || argument_count > 6)
+	if (argument_count < 2 || argument_count > 7)
 		usage_exit();
 	if (argument_count > 2)
 		way = way_find(arguments[2]);
@@ -247,6 +250,7 @@ main(int argument_count, char *arguments[])
 		seconds = strtod(arguments[3], NULL);
 	if (argument_count > 5)
 		maildir_count = number(arguments[5], MAILDIRS_MAX);
+	keeps = argument_count > 6 && strcmp(arguments[6], "keep") == 0;
 	memset(content, 'x', sizeof(content));
 	printf("{\"way\": \"%s\", \"files_per_second\": {", way->name);
 	if (under_way > 0) {
