@@ -174,6 +174,7 @@ test_with_a_login(void **state)
 	assert_true(is_silent(&world.parent));
 }
 
+/* Nobody is told what it asked, neither the one in its place nor, in vain, itself. */
 static void
 test_an_lmtp_process_that_ends(void **state)
 {
@@ -181,21 +182,23 @@ test_an_lmtp_process_that_ends(void **state)
 	for (uint64_t i = 0; i < 100; i++)
 		ask_recipient(i, "carl", "");
 	expect_start(5002, 5002, "/srv/mail/carl");
-	/* In the place of the one that is there; then the end of that. */
 	open_lmtp(0);
-	ask_recipient(200, "carl", "");
 	settle();
-	ask_recipient(201, "nobody", "");
-	expect_recipient_refused(201, ERROR_GONE);
+	give_maildrop(5002, 5002, "/srv/mail/carl");
+	ask_recipient(200, "nobody", "");
+	expect_recipient_refused(200, ERROR_GONE);
+	ask_recipient(201, "mrose", "");
+	expect_start(5003, 5003, "/home/mrose");
 	channel_close(&world.lmtp);
 	open_lmtp(1);
-	ask_recipient(300, "nobody", "");
-	expect_recipient_refused(300, ERROR_GONE);
-	give_maildrop(5002, 5002, "/srv/mail/carl");
+	ask_recipient(300, "carl", "");
+	expect_found(300, "carl", CARL, 0, 0);
+	give_maildrop(5003, 5003, "/home/mrose");
 	settle();
 	assert_true(is_silent(&world.lmtp));
-	ask_recipient(301, "carl", "");
-	expect_found(301, "carl", CARL, 0, 0);
+	assert_false(log_has("answer-lost"));
+	ask_recipient(301, "mrose", "");
+	expect_found(301, "mrose", "maildir:/home/mrose/Maildir", 0, 0);
 }
 
 /* More than may wait: those beyond are told to come later, and the others are answered. */

@@ -285,7 +285,7 @@ struct ipc_deliver {
 	char sender[USER_SIZE];		/* the reverse-path, without angle brackets; "": none */
 	char folder[TEXT_SIZE];		/* the detail of the address: that folder, if there is one */
 	uint32_t head_size;		/* at most TRACE_SIZE, checked by ipc_receive() */
-	uint8_t head[TRACE_SIZE];	/* lines to put before the message, each ended by LF */
+	uint8_t head[TRACE_SIZE];	/* lines to put before the message; LF or CRLF, as in that */
 };
 
 struct ipc_delivered {

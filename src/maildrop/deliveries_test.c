@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,9 +25,9 @@
 
 #define HELLO   "+OK 2 messages (6 octets)\r\n"
 #define GOODBYE "+OK goodbye (2 messages left)\r\n"
-#define HEAD    "Delivered-To: anna@example.org\n"
+#define HEAD    "Delivered-To: anna@example.org\r\n"
 #define TEXT    "Subject: x\r\n\r\ntext\r\n"
-#define STORED  HEAD "Subject: x\n\ntext\n"
+#define STORED  "Delivered-To: anna@example.org\nSubject: x\n\ntext\n"
 
 static struct ipc_channel lmtp;
 static char log_path[64];
@@ -154,23 +155,33 @@ send_warrant(uint64_t number, struct ipc_warrant warrant, const char *folder)
 	close(message);
 }
 
-static struct ipc_delivered
-answer_from(struct ipc_channel *channel)
+/* False: the channel's other end has gone. */
+static bool
+answer_comes(struct ipc_channel *channel, struct ipc_delivered *answer)
 {
 	struct pollfd readable = { .fd = channel->descriptor, .events = POLLIN };
 	struct ipc_message message;
-	struct error error = { .text = "" };
+	struct error error;
 	int result;
 
 	do {
 		assert_int_equal(poll(&readable, 1, 60000), 1);
 		result = channel_receive(channel, &message, &error);
 	} while (result == 0);
-	if (result != 1)
-		print_message("%s\n", error.text);
-	assert_int_equal(result, 1);
+	if (result < 0)
+		return false;
 	assert_int_equal(message.type, IPC_DELIVERED);
-	return message.body.delivered;
+	*answer = message.body.delivered;
+	return true;
+}
+
+static struct ipc_delivered
+answer_from(struct ipc_channel *channel)
+{
+	struct ipc_delivered answer;
+
+	assert_true(answer_comes(channel, &answer));
+	return answer;
 }
 
 static void
@@ -695,10 +706,12 @@ test_a_file_that_changes(void **state)
 	warrant_seal(&warrant, &t.key);
 	assert_int_equal(ftruncate(message, LONG_SIZE), 0);
 	changer = fork();
-	if (changer == 0)
-		for (;;)
-			if (ftruncate(message, SHORT_SIZE) != 0 || ftruncate(message, LONG_SIZE) != 0)
-				_exit(1);
+	if (changer == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (ftruncate(message, SHORT_SIZE) == 0 && ftruncate(message, LONG_SIZE) == 0)
+			continue;
+		_exit(1);
+	}
 	for (uint64_t i = 0; i < 200 || (i < 20000 && refused == 0); i++) {
 		struct ipc_deliver deliver = deliver_of(&warrant, i, "");
 		struct ipc_delivered answer;
@@ -714,7 +727,7 @@ test_a_file_that_changes(void **state)
 			continue;
 		}
 		assert_int_equal(files_in("bert/new", path, &size), 1);
-		size -= sizeof(HEAD) - 1;
+		size -= sizeof(HEAD) - sizeof("\r");
 		assert_true(size == SHORT_SIZE || size == LONG_SIZE);
 		unlink(path);
 		stored++;
@@ -829,6 +842,7 @@ test_stop(void **state)
 	const struct ipc_stop stop = { .grace_seconds = 5 };
 	struct error error;
 	size_t done = 0, denied = 0, before;
+	struct ipc_delivered answer;
 	int box;
 
 	(void)state;
@@ -848,14 +862,13 @@ test_stop(void **state)
 	while (channel_send(&lmtp, IPC_DELIVER, &(struct ipc_deliver){ .delivery = 9 }, box, &error) == 0)
 		usleep(1000);
 	close(box);
-	for (size_t i = 0; i < 6; i++)
-		if (answer_from(&lmtp).kind == ERROR_NONE)
-			done++;
-		else
-			denied++;
+	while (answer_comes(&lmtp, &answer)) {
+		done += answer.kind == ERROR_NONE;
+		denied += answer.kind == ERROR_DENIED;
+	}
 	/* (How many had been taken by then is for the process to say, but for its limit.) */
 	assert_in_range(done, 1, 2);
-	assert_int_equal(done + denied, 6);
+	assert_true(done + denied >= 6);
 	assert_int_equal(box_count(), done);
 	assert_int_equal(process_wait(), 0);
 }
@@ -869,8 +882,8 @@ test_stop_with_mail_in_the_door(void **state)
 	size_t done = 0;
 
 	(void)state;
-	send_warrant(9, warrant_for("maildir", "anna"), "");
-	expect(9, ERROR_NONE);
+	/* (Its one thread has the door, and hears the parent first.) */
+	assert_int_equal(report_count(), 0);
 	kill(t.process, SIGSTOP);
 	assert_int_equal(channel_send(&t.control, IPC_STOP, &stop, -1, &error), 0);
 	for (uint64_t i = 0; i < 8; i++)

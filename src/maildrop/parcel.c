@@ -39,6 +39,18 @@ place_find(struct parcel *parcel)
 	snprintf(parcel->place, sizeof(parcel->place), "%s", deliver->warrant.place);
 }
 
+/* A store ends lines with LF. Returns the head's size. */
+static size_t
+head_convert(char head[TRACE_SIZE], const struct ipc_deliver *deliver)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < deliver->head_size; i++)
+		if (deliver->head[i] != '\r' || i + 1 == deliver->head_size || deliver->head[i + 1] != '\n')
+			head[used++] = (char)deliver->head[i];
+	return used;
+}
+
 /* Anything but a file might keep a thread for ever. */
 int
 parcel_look(struct parcel *parcel, bool *large, struct error *error)
@@ -53,7 +65,7 @@ parcel_look(struct parcel *parcel, bool *large, struct error *error)
 	place_find(parcel);
 	parcel->delivery = (struct delivery){ .place = parcel->place,
 		.index_directory = parcel->rules->index_directory, .sender = deliver->sender,
-		.head = (const char *)deliver->head, .head_size = deliver->head_size,
+		.head = parcel->head, .head_size = head_convert(parcel->head, deliver),
 		.message = parcel->message, .message_size = (uint64_t)status.st_size,
 		.quota = { deliver->warrant.octets_max, deliver->warrant.messages_max,
 		    parcel->rules->quota_warning_percent } };

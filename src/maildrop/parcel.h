@@ -19,6 +19,7 @@ struct parcel {
 	struct rules *rules;			/* one reference */
 	int message;				/* -1: none came */
 	char place[PLACE_SIZE];			/* the maildrop, or a folder of it */
+	char head[TRACE_SIZE];			/* with LF line ends */
 	struct delivery delivery;
 	struct append *append;
 	uint64_t began_milliseconds;
