@@ -65,6 +65,7 @@ test_auth_is_lost(void **state)
 		assert_true(ring_serve(&ring, PATIENCE_MILLISECONDS));
 	channel_close(&ring.auth);
 	user_expects(user, "451 4.3.0 <anna@b> not now, try again later\r\n451 4.3.0 <bert@b> not now, try again later\r\n");
+	assert_true(ring_logged(&ring, "reason=\"auth has gone\""));
 	user_says(user, RCPT);
 	user_expects_reply(user, "451 4.3.0 <anna@b>");
 	/* The parent is asked until there is one. */

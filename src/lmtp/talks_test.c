@@ -262,6 +262,7 @@ test_over_quota_for_good(void **state)
 static void
 test_tls(void **state)
 {
+	static char clear[sizeof(LHLO "STARTTLS\r\n") - 1 + 9000];
 	struct fake_user *user;
 
 	(void)state;
@@ -270,8 +271,17 @@ test_tls(void **state)
 	ring_start(&ring, &config);
 	user = user_connect(&ring, PORT_STLS);
 	user_expects(user, GREETING);
-	/* What stands behind STARTTLS is nobody's. */
-	user_says(user, LHLO "STARTTLS\r\nNOOP\r\n");
+	/* What stands behind STARTTLS is nobody's, however much it is. */
+	for (int i = 0; i < 1500; i++)
+		memcpy(clear + sizeof(LHLO "STARTTLS\r\n") - 1 + 6 * i, "NOOP\r\n", 6);
+	memcpy(clear, LHLO "STARTTLS\r\n", sizeof(LHLO "STARTTLS\r\n") - 1);
+	user_sends(user, clear, sizeof(LHLO "STARTTLS\r\n") - 1 + sizeof("NOOP\r\n") - 1);
+	user_expects_reply(user, "250 CHUNKING");
+	user_expects(user, "220 2.0.0 ready for TLS\r\n");
+	user_leaves(user);
+	user = user_connect(&ring, PORT_STLS);
+	user_expects(user, GREETING);
+	user_sends(user, clear, sizeof(clear));
 	user_expects_reply(user, "250 CHUNKING");
 	user_expects(user, "220 2.0.0 ready for TLS\r\n");
 	user_starts_tls(user);
