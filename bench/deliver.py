@@ -123,7 +123,6 @@ class Dovecot(Lmtp, servers.Server):
 
 
 class Restante(Lmtp, servers.Restante):
-    program_names = (*servers.RESTANTE_PROGRAMS, "lmtp/restante-lmtp")
 
     def configure(self):
         command = super().configure()
