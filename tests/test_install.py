@@ -11,7 +11,8 @@ import pytest
 from restante import BUILD, PATIENCE_SECONDS, TOP
 
 # The paths that are there only when the server runs, or somebody has made them as README says.
-MADE_LATER = re.compile(r"(/etc/restante|.*/etc/restante)/users|/run/restante(/control)?|/var/lib/restante(/.*)?")
+MADE_LATER = re.compile(r"(/etc/restante|.*/etc/restante)/users|/run/restante(/control|/lmtp)?|"
+                        r"/var/lib/restante(/.*)?|/var/spool/restante")
 # Those of other programs, and examples.
 OTHERS = re.compile(r"/var/mail(/.*)?|/tmp(/stage)?|/usr|/usr/local|/usr/sbin/nologin")
 
