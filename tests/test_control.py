@@ -52,7 +52,8 @@ def test_reload(server):
     assert "hostname" in answer.stderr and server.configuration_file in answer.stderr
 
 
-def test_config_shows_values_and_where_they_come_from(server):
+def test_config_shows_values_and_where_they_come_from(make_server):
+    server = make_server().speak_lmtp()
     server.write_configuration()
     answer = server.control("config")
     assert answer.returncode == 0, answer.stderr

@@ -141,6 +141,8 @@ bool config_place_has(const struct config *, char letter);
 bool config_speaks(const struct config *, enum config_protocol);
 /* Is the address of a listener a path? */
 bool config_is_path(const char *address);
+/* Is that key for such a listener? A Unix socket has no port and no TLS, another no mode and no group. */
+bool config_listener_has(const struct config_listener *, const char *key);
 /* The mode of a Unix socket as a number. */
 unsigned config_mode(const struct config_listener *);
 /* The value of a row as it would be written in the file. base: the struct the row is about. */

@@ -25,6 +25,15 @@ config_is_path(const char *address)
 	return address[0] == '/';
 }
 
+bool
+config_listener_has(const struct config_listener *listener, const char *key)
+{
+	bool of_path = strcmp(key, "mode") == 0 || strcmp(key, "group") == 0;
+	bool of_port = strcmp(key, "port") == 0 || strcmp(key, "tls") == 0;
+
+	return config_is_path(listener->address) ? !of_port : !of_path;
+}
+
 unsigned
 config_mode(const struct config_listener *listener)
 {

@@ -28,6 +28,8 @@ section_print(const char *name, const char *title, const void *base, const struc
 
 	printf("%*s# %s\n", width < ORIGIN_COLUMN ? ORIGIN_COLUMN - width : 1, "", origin);
 	for (const struct config_key *key = keys; key->name != NULL; key++) {
+		if (keys == config_listener_keys && !config_listener_has(base, key->name))
+			continue;
 		config_value(base, key, value, sizeof(value));
 		printf("\t%s = %s\n", key->name, value);
 	}
