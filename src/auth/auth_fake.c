@@ -220,13 +220,19 @@ expect_refused(uint64_t session, enum error_kind kind)
 }
 
 void
-ask_recipient(uint64_t delivery, const char *user, const char *otherwise)
+ask_recipient_again(uint64_t delivery, const char *user, const char *otherwise, uint32_t gone)
 {
-	struct ipc_recipient asked = { .delivery = delivery, .session = 0x300000000 + delivery };
+	struct ipc_recipient asked = { .delivery = delivery, .session = 0x300000000 + delivery, .gone = gone };
 
 	snprintf(asked.user, sizeof(asked.user), "%s", user);
 	snprintf(asked.otherwise, sizeof(asked.otherwise), "%s", otherwise);
 	send_message(&world.lmtp, IPC_RECIPIENT, &asked, -1);
+}
+
+void
+ask_recipient(uint64_t delivery, const char *user, const char *otherwise)
+{
+	ask_recipient_again(delivery, user, otherwise, 0);
 }
 
 void

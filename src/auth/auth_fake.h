@@ -54,6 +54,8 @@ uint64_t ask(
     const char *peer, enum ipc_check_method method, const char *user, const char *password);
 void expect_refused(uint64_t session, enum error_kind kind);
 /* Asks for a recipient; delivery: in every answer. */
+/* The same, after that process did not deliver any more. */
+void ask_recipient_again(uint64_t delivery, const char *user, const char *otherwise, uint32_t gone);
 void ask_recipient(uint64_t delivery, const char *user, const char *otherwise);
 void expect_recipient_refused(uint64_t delivery, enum error_kind kind);
 /* A warrant that is good at world.maildrop, and says what it should. */

@@ -195,6 +195,17 @@ send_key(struct maildrop *maildrop)
 }
 
 void
+maildrops_gone(struct auth *auth, uint32_t number)
+{
+	struct maildrop *maildrop = auth->maildrops;
+
+	while (maildrop != NULL && (!link_is_open(&maildrop->link) || maildrop->number != number))
+		maildrop = maildrop->next;
+	if (maildrop != NULL)
+		maildrop_free(maildrop);
+}
+
+void
 maildrops_started(struct auth *auth, struct ipc_message *message)
 {
 	const struct ipc_started *started = &message->body.started;

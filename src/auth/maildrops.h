@@ -30,6 +30,11 @@ struct maildrop_wait {
  * wait, perhaps before it returns.
  */
 void maildrops_find(struct maildrop_wait *, uint32_t uid, uint32_t gid, const char *root);
+/*
+ * That process serves nobody any more. It knows that, or has ended: but where nothing is sent to it auth does not
+ * hear of it, or later than others do.
+ */
+void maildrops_gone(struct auth *, uint32_t number);
 /* It no longer waits. */
 void maildrops_forget(struct maildrop_wait *);
 /* Messages of parent's. */

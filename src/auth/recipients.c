@@ -177,6 +177,8 @@ lmtp_received(struct link *link, struct ipc_message *message)
 	struct error error;
 
 	auth->counts.recipients++;
+	if (asked->gone != 0)
+		maildrops_gone(auth, asked->gone);
 	user = find(auth, asked, &error);
 	if (user == NULL) {
 		refuse(lmtp, asked, &error);

@@ -157,6 +157,28 @@ test_a_process_that_ends(void **state)
 	expect_found(2, "carl", CARL, 0, 0);
 }
 
+/* Nothing is sent to it, so auth only hears from lmtp that it ends: of that one, not of the next. */
+static void
+test_a_process_that_is_said_to_end(void **state)
+{
+	uint32_t first;
+
+	(void)state;
+	give_maildrop(5002, 5002, "/srv/mail/carl");
+	first = world.maildrop_number;
+	ask_recipient_again(1, "carl", "", first + 1);
+	expect_found(1, "carl", CARL, 0, 0);
+	ask_recipient_again(2, "carl", "", first);
+	ask_recipient_again(3, "carl", "", first);
+	expect_start(5002, 5002, "/srv/mail/carl");
+	give_maildrop(5002, 5002, "/srv/mail/carl");
+	expect_found(2, "carl", CARL, 0, 0);
+	expect_found(3, "carl", CARL, 0, 0);
+	ask_recipient_again(4, "carl", "", first);
+	expect_found(4, "carl", CARL, 0, 0);
+	assert_true(is_silent(&world.parent));
+}
+
 /* A login and mail wait for the same process. */
 static void
 test_with_a_login(void **state)
@@ -266,6 +288,7 @@ main(int argc, char **argv)
 		TEST(test_a_changed_file),
 		TEST(test_a_process_that_does_not_start),
 		TEST(test_a_process_that_ends),
+		TEST(test_a_process_that_is_said_to_end),
 		TEST(test_with_a_login),
 		TEST(test_an_lmtp_process_that_ends),
 		TEST(test_too_many),

@@ -265,6 +265,7 @@ struct ipc_recipient {
 	uint64_t session;		/* of lmtp, for the log */
 	char user[USER_SIZE];		/* who is looked for: the address without its extension */
 	char otherwise[USER_SIZE];	/* and if there is none, this one; "": nobody */
+	uint32_t gone;			/* a maildrop process that does not deliver (any more); 0: none */
 };
 
 struct ipc_recipient_found {
@@ -293,7 +294,7 @@ struct ipc_delivered {
 	uint64_t delivery;
 	/*
 	 * NONE: done. TEMPORARY, PERMANENT, FULL; DENIED: the warrant is not good (any more), ask auth for
-	 * another. Nothing is left behind then.
+	 * another; GONE: this process ends, ask auth for another process. Nothing is left behind then.
 	 */
 	enum error_kind kind;
 	char text[TEXT_SIZE];		/* for the log */

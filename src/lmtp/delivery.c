@@ -38,6 +38,7 @@ ask(struct delivery *d, struct error *error)
 	memset(&question, 0, sizeof(question));
 	question.delivery = d->id;
 	question.session = d->connection->session.id;
+	question.gone = d->gone;
 	path_text(base, question.user);
 	if (is_local_domain(lmtp, base->domain))
 		snprintf(question.otherwise, sizeof(question.otherwise), "%s", base->local);
@@ -157,7 +158,7 @@ delivery_begin(void *context, const struct recipient *recipient)
  * a new one whose warrants are others: once, auth is asked again.
  */
 static void
-ask_again(struct delivery *d, const char *reason)
+ask_again(struct delivery *d, const char *reason, bool process_gone)
 {
 	struct error error;
 
@@ -167,6 +168,7 @@ ask_again(struct delivery *d, const char *reason)
 	}
 	delivery_rename(d);
 	d->retried = true;
+	d->gone = process_gone ? d->warrant.maildrop : 0;
 	d->state = DELIVERY_ASKED_AGAIN;
 	if (ask(d, &error) < 0)
 		conclude_later(d, VERDICT_TEMPORARY, error.text);
@@ -201,7 +203,7 @@ send_through(struct delivery *d, struct maildrop_door *door)
 	if (deliver(d, door, &error) == 0)
 		delivery_sent(d, door);
 	else if (error.kind == ERROR_GONE)
-		ask_again(d, error.text);
+		ask_again(d, error.text, true);
 	else
 		conclude_later(d, VERDICT_TEMPORARY, error.text);
 }
@@ -225,7 +227,7 @@ deliveries_send(struct lmtp *lmtp)
 			continue;
 		delivery_unqueue(d);
 		if (door == NULL)
-			ask_again(d, "the maildrop process has gone");
+			ask_again(d, "the maildrop process has gone", true);
 		else if (maildrop->sent_count >= DOOR_DELIVERIES_MAX)
 			delivery_wait(d, maildrop);
 		else
@@ -325,8 +327,8 @@ delivery_answered(struct door *from, struct ipc_message *message)
 	if (d == NULL || d->state != DELIVERY_SENT || d->door != door)
 		return;
 	delivery_unqueue(d);
-	if (body->kind == ERROR_DENIED)
-		ask_again(d, body->text);
+	if (body->kind == ERROR_DENIED || body->kind == ERROR_GONE)
+		ask_again(d, body->text, body->kind == ERROR_GONE);
 	else
 		conclude_later(d, delivered(lmtp, body->kind), body->text);
 	door_go_on(door);
@@ -345,7 +347,7 @@ deliveries_door_gone(struct door *gone)
 	}
 	while ((d = door->waiting_first) != NULL) {
 		delivery_unqueue(d);
-		ask_again(d, "the maildrop process has gone");
+		ask_again(d, "the maildrop process has gone", true);
 	}
 }
 

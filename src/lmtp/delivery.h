@@ -44,6 +44,7 @@ struct delivery {
 	uint64_t id;
 	enum delivery_state state;
 	bool retried;
+	uint32_t gone;					/* the process that did not take it; 0: none */
 	struct ipc_warrant warrant;
 };
 

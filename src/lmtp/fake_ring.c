@@ -435,7 +435,7 @@ on_door(struct fake_ring *ring, struct ipc_message *message, uint32_t number)
 			kind = failures[i].kind;
 	if (ring->denials > 0) {
 		ring->denials--;
-		kind = ERROR_DENIED;
+		kind = ring->denial;
 	}
 	if (!ring->hold)
 		ring_answer(ring, (ring->delivery_count - 1) % DELIVERIES_KEPT, kind);

@@ -47,7 +47,8 @@ struct fake_ring {
 	struct fake_delivery deliveries[DELIVERIES_KEPT];
 	unsigned delivery_count;	/* also those that were not kept */
 	bool hold;			/* deliveries are not answered by themselves */
-	unsigned denials;		/* so many deliveries are answered with DENIED */
+	unsigned denials;		/* so many deliveries are answered with denial */
+	enum error_kind denial;
 	bool dies_at_delivery;		/* a maildrop process that gets one ends, and another takes its place */
 
 	int ready, channels_lost, doors_lost;

@@ -118,6 +118,7 @@ test_no_door(void **state)
 	user_says(user, "x\r\n.\r\n");
 	user_expects_reply(user, "451 4.3.0 <anna@b>");
 	assert_int_equal(ring.asked_count, 2);
+	assert_int_equal(ring.recipient.gone, FIRST_DOOR);
 	assert_int_equal(ring.delivery_count, 0);
 	while (ring.doors_lost < 1)
 		assert_true(ring_serve(&ring, PATIENCE_MILLISECONDS));
@@ -159,28 +160,36 @@ test_maildrop_dies(void **state)
 	ring_stop(&ring, 0);
 }
 
-/* A warrant of an auth process that has gone: another is fetched, once. */
+/*
+ * A warrant of an auth process that has gone, or a maildrop process that ends: another is fetched, once, and
+ * auth hears of the process.
+ */
 static void
 test_old_warrants(void **state)
 {
 	static const struct {
 		unsigned denials;
+		enum error_kind denial;
 		const char *reply;
-	} cases[] = { { 1, "250 2.1.5" }, { 2, "451 4.3.0" } };
+		uint32_t gone;
+	} cases[] = { { 1, ERROR_DENIED, "250 2.1.5", 0 }, { 2, ERROR_DENIED, "451 4.3.0", 0 },
+		{ 1, ERROR_GONE, "250 2.1.5", FIRST_DOOR }, { 2, ERROR_GONE, "451 4.3.0", FIRST_DOOR } };
 
 	(void)state;
 	begin();
 	ring_start(&ring, &config);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct fake_user *user;
 
 		ring.denials = cases[i].denials;
+		ring.denial = cases[i].denial;
 		ring.asked_count = ring.delivery_count = 0;
 		user = with_recipients(RCPT, 1, "DATA\r\n");
 		user_says(user, "x\r\n.\r\n");
 		user_expects_reply(user, cases[i].reply);
 		assert_int_equal(ring.asked_count, 2);
 		assert_int_equal(ring.delivery_count, 2);
+		assert_int_equal(ring.recipient.gone, cases[i].gone);
 		/* Each question has a name of its own. */
 		assert_true(ring.deliveries[0].message.delivery != ring.deliveries[1].message.delivery);
 		user_leaves(user);

@@ -214,7 +214,7 @@ parcel_deliver(struct deliveries *deliveries, struct parcel *parcel, struct erro
 		result = parcel_commit(parcel, &deliveries->group, error);
 	/* What was refused to a process that looks at the wrong directory may go well with another. */
 	if (result != 0 && error->kind == ERROR_PERMANENT && deliveries->is_displaced())
-		error->kind = ERROR_DENIED;
+		error->kind = ERROR_GONE;
 }
 
 static void
@@ -227,7 +227,7 @@ door_deliver(struct mail_door *door, struct ipc_message *message, bool leaving)
 
 	parcel_begin(&parcel, deliver, message->descriptor, deliveries->rules_now());
 	if (leaving) {
-		error_set(&error, ERROR_DENIED, "the process ends");
+		error_set(&error, ERROR_GONE, "the process ends");
 		pool_blocking_begin(deliveries->pool);
 	} else {
 		parcel_deliver(deliveries, &parcel, &error);

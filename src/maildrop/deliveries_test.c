@@ -864,7 +864,7 @@ test_stop(void **state)
 	close(box);
 	while (answer_comes(&lmtp, &answer)) {
 		done += answer.kind == ERROR_NONE;
-		denied += answer.kind == ERROR_DENIED;
+		denied += answer.kind == ERROR_GONE;
 	}
 	/* (How many had been taken by then is for the process to say, but for its limit.) */
 	assert_in_range(done, 1, 2);
@@ -892,7 +892,7 @@ test_stop_with_mail_in_the_door(void **state)
 	for (size_t i = 0; i < 8; i++) {
 		struct ipc_delivered answer = answer_from(&lmtp);
 
-		assert_true(answer.kind == ERROR_NONE || answer.kind == ERROR_DENIED);
+		assert_true(answer.kind == ERROR_NONE || answer.kind == ERROR_GONE);
 		done += answer.kind == ERROR_NONE;
 	}
 	assert_int_equal(mail_of("bert"), done);
@@ -935,7 +935,7 @@ test_another_directory(void **state)
 	assert_int_equal(mkdir(root, 0700), 0);
 	maildrop_make("anna");
 	send_warrant(1, warrant_for("maildir", "anna"), "");
-	expect(1, ERROR_DENIED);
+	expect(1, ERROR_GONE);
 	expect_the_end(&t.auth);
 	expect_the_end(&lmtp);
 	/* Who is there already stays. */
