@@ -269,7 +269,7 @@ def test_killed_at_random(server):
     stopping.set()
     for sender in senders:
         sender.join()
-    assert [sender.problem for sender in senders] == 4 * [None]
+    assert [sender.problem for sender in senders] == 4 * [None], server.log()[-6000:]
     wait_until(lambda: all(map(server.pids, PROGRAMS)), "everybody")
     deliver_at_last(server, *server.users.values())
     for user in server.users.values():
