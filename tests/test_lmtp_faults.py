@@ -396,6 +396,20 @@ def test_octet_by_octet(server):
     nothing_is_left(server)
 
 
+def test_what_a_killed_process_left(server):
+    """A file has a name for a moment. Killed in it, a process leaves that: the next one removes it, and nothing else."""
+    spool = server.options["lmtp_spool_directory"]
+    os.mkdir(spool, 0o700)
+    names = {"0123456789abcdef", "0123456789abcdef0", "message", "0123456789abcde"}
+    for name in names:
+        open(spool + "/" + name, "wb").close()
+        server.give(spool + "/" + name, restante.LMTP_UID if server.is_root else server.as_uid)
+    server.give(spool, restante.LMTP_UID if server.is_root else server.as_uid)
+    server.start()
+    deliver_at_last(server, server.users["anna"])
+    assert set(os.listdir(spool)) == names - {"0123456789abcdef"}
+
+
 def peak_kib(pid):
     with open("/proc/%d/status" % pid) as file:
         return int(re.search(r"VmHWM:\s+(\d+)", file.read()).group(1))

@@ -26,6 +26,7 @@
 #include "lmtp/control.h"
 #include "lmtp/delivery.h"
 #include "lmtp/lmtp.h"
+#include "lmtp/spool.h"
 #include "sandbox/sandbox.h"
 
 #define CONTROL_DESCRIPTOR 3
@@ -173,6 +174,7 @@ main(int argc, char *argv[])
 	log_open("restante-lmtp", 2, LOG_FORM_PLAIN, LOG_LEVEL_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);	/* a file that is too big is an error that the client hears of */
+	spool_clear(argv[2]);
 	spool.path = argv[2];
 	/* Before the sandbox, because OpenSSL looks at what the machine is like. */
 	if (tls_startup(&error) < 0 || sandbox_enter(SANDBOX_LMTP, &spool, 1, &error) < 0) {

@@ -959,6 +959,8 @@ test_another_directory(void **state)
 	maildrop_make("anna");
 	send_warrant(1, warrant_for("maildir", "anna"), "");
 	expect(1, ERROR_GONE);
+	/* auth is asked for another process now, and looks whether this one has ended. */
+	assert_int_equal(recv(t.auth.descriptor, away, 1, MSG_DONTWAIT), 0);
 	expect_the_end(&t.auth);
 	expect_the_end(&lmtp);
 	/* Who is there already stays. */
