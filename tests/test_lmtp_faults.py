@@ -347,8 +347,15 @@ def test_a_full_disk_below_the_spool(server):
     assert [reply[:9] for reply in client.deliver(big, address(anna), address(bert))] == 2 * ["452 4.3.1"]
     assert "No space left" in server.wait_event("spool-failed").fields["reason"]
     assert [reply[:4] for reply in client.deliver(small, address(anna), address(bert))] == 2 * ["250 "]
-    # While it is written: what was kept of it is given back.
+    # There is room again in the middle of a message: that does not make it whole.
+    assert client.envelope(address(anna))[0].startswith("250 ")
+    assert client.ask("DATA").startswith("354 ")
+    client.say(big[:BIG // 2])
+    server.wait_event("spool-failed", count=2)
     os.unlink(inside(server.options["lmtp_spool_directory"] + "/filler"))
+    client.say(big[BIG // 2:] + b".\r\n")
+    assert client.reply().startswith("452 4.3.1 ")
+    # A message that is bigger than the disk: what was kept of it is given back.
     assert [reply[:9] for reply in client.deliver(letter("huge", 2 << 20), address(anna))] == ["452 4.3.1"]
     nothing_is_left_inside(server, inside)
     assert [reply[:4] for reply in client.deliver(big, address(anna), address(bert))] == 2 * ["250 "]
