@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "lmtp/delivery.h"
+#include "lmtp/known.h"
 #include "lmtp/lmtp.h"
 
 #define LOST_MILLISECONDS 1000
@@ -46,6 +47,7 @@ ended(struct link *link, const struct error *error)
 
 	LOG(LOG_LEVEL_WARNING, "auth-lost", LOG_REASON(error));
 	auth_await(lmtp);
+	known_forget_all(lmtp);
 	deliveries_auth_lost(lmtp);
 }
 
@@ -62,6 +64,7 @@ auth_open(struct lmtp *lmtp, int descriptor)
 	struct error error;
 
 	link_close(link);
+	known_forget_all(lmtp);
 	deliveries_auth_lost(lmtp);
 	link->owner = lmtp;
 	link->received = hear;
