@@ -147,7 +147,8 @@ complete_listener(struct config *config, uint32_t index, const struct section_li
 	bool lmtp = listener->protocol == CONFIG_LMTP;
 
 	if (!lines->address_given[index])
-		strcpy(listener->address, lmtp ? "127.0.0.1" : config_listener_keys[0].fallback);
+		snprintf(listener->address, sizeof(listener->address), "%s",
+		    lmtp ? "127.0.0.1" : config_listener_keys[0].fallback);
 	if (config_is_path(listener->address))
 		return;
 	if (!lines->tls_given[index]) {

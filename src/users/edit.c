@@ -36,6 +36,7 @@ static int
 resolve(struct edit *edit, const char *path, struct error *error)
 {
 	char *slash;
+	size_t size;
 
 	/* A file that is to be made has no real path, but its directory has. */
 	if (realpath(path, edit->path) == NULL) {
@@ -49,9 +50,10 @@ resolve(struct edit *edit, const char *path, struct error *error)
 		    (int)(name - path), path);
 		if (realpath(name == path ? "." : edit->directory_path, edit->path) == NULL)
 			return error_errno(error, ERROR_PERMANENT, "the directory of %s", path);
-		if (strlen(edit->path) + strlen(name) + 2 > sizeof(edit->path))
+		size = strlen(edit->path);
+		if ((size_t)snprintf(edit->path + size, sizeof(edit->path) - size, "/%s", name) >=
+		    sizeof(edit->path) - size)
 			return error_set(error, ERROR_PERMANENT, "%s: too long a path", path);
-		strcat(strcat(edit->path, "/"), name);
 	}
 	slash = strrchr(edit->path, '/');
 	edit->base_name = slash + 1;
