@@ -64,6 +64,21 @@ def test_sockets_and_directories_have_their_modes(server):
     assert not os.path.exists(server.lmtp_socket)
 
 
+@pytest.mark.parametrize("mode, problem", [(0o777, "has the mode 0777"), (0o500, "has the mode 0500"),
+                                           (None, "is no directory")])
+def test_spool_directory_that_is_not_as_it_should_be(server, mode, problem):
+    path = server.directory + "/spool"
+    server.options["lmtp_spool_directory"] = path
+    if mode is None:
+        open(path, "w").close()
+    else:
+        os.mkdir(path)
+        os.chmod(path, mode)
+    server.give(path, restante.LMTP_UID)
+    server.start()
+    assert problem in server.wait_event("spool-directory").fields["reason"]
+
+
 def test_addresses(server):
     """Users with their domain, without, and what is behind the delimiter."""
     anna, full = server.add_user("anna"), server.add_user("carl@b.example")

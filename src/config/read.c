@@ -238,7 +238,8 @@ listener_seen(cfg_t *cfg, cfg_opt_t *option)
 		reading.lines.port_given[*count] = is_given("port");
 		reading.lines.tls_given[*count] = is_given("tls");
 		reading.lines.mode_given[*count] = is_given("mode") || is_given("group");
-		if (!is_given("mode"))
+		/* Also where it could not be read, which has been said. */
+		if (listener->mode[0] == '\0')
 			snprintf(listener->mode, sizeof(listener->mode), "%s",
 			    key_find(config_listener_keys, "mode")->fallback);
 		reading.config.listeners[(*count)++] = *listener;
