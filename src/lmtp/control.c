@@ -24,10 +24,9 @@ settings_apply(struct lmtp *lmtp)
 		.delimiter = settings->lmtp_delimiter[0],
 		.received = true,
 	};
-	if (settings->lmtp_domains[0] != '\0')
-		snprintf(lmtp->domains, sizeof(lmtp->domains), "%s", settings->lmtp_domains);
-	else
-		snprintf(lmtp->domains, sizeof(lmtp->domains), "%s localhost", settings->hostname);
+	/* restante-deliver has localhost behind a name without a domain. */
+	snprintf(lmtp->domains, sizeof(lmtp->domains), "%s localhost",
+	    settings->lmtp_domains[0] != '\0' ? settings->lmtp_domains : settings->hostname);
 	log_level_set((enum log_level)settings->log_level);
 	/* IPC_KEYS only follows if there are some. */
 	if (settings->certificate_count == 0)
