@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "lmtp/delivery.h"
+#include "lmtp/known.h"
 #include "lmtp/lmtp.h"
 
 #define BAD_COMMANDS_MAX 20	/* an MTA says what it has to say in a pipeline */
@@ -42,6 +43,7 @@ on_settings(void *owner, struct ipc_message *message)
 	if (config_from_memfd(&lmtp->settings, message->descriptor, &error) == 0) {
 		lmtp->has_settings = true;
 		settings_apply(lmtp);
+		known_forget_all(lmtp);
 		return;
 	}
 	LOG(LOG_LEVEL_ERROR, "settings", LOG_REASON(&error));
@@ -119,6 +121,7 @@ answered(void *owner, struct ipc_message *message)
 static void
 auth_lost(void *owner)
 {
+	known_forget_all(owner);
 	deliveries_auth_lost(owner);
 }
 

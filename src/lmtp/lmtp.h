@@ -21,6 +21,7 @@
 #define DELIVERY_BUCKETS 1024	/* a power of two */
 
 struct delivery;
+struct known;
 
 /* Since the start. */
 struct counts {
@@ -48,6 +49,7 @@ struct lmtp {
 	struct deadlines talking;	/* connections that have to say or take something, the oldest first */
 	struct deadlines silent;	/* those that wait for us: no deadline */
 
+	struct known *known;		/* NULL: none */
 	struct deadlines asked;		/* deliveries that auth was asked about */
 	struct deadlines under_way;	/* deliveries that a maildrop process has, or shall have */
 	struct delivery *deliveries[DELIVERY_BUCKETS];	/* all of them, by id */

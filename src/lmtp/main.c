@@ -24,6 +24,7 @@
 #include "lmtp/connection.h"
 #include "lmtp/control.h"
 #include "lmtp/delivery.h"
+#include "lmtp/known.h"
 #include "lmtp/lmtp.h"
 #include "sandbox/sandbox.h"
 
@@ -114,6 +115,7 @@ static void
 lmtp_free(struct lmtp *lmtp)
 {
 	end_all(lmtp);
+	known_forget_all(lmtp);
 	doors_close(&lmtp->doors);
 	link_close(&lmtp->auth);
 	link_close(&lmtp->parent);
@@ -169,6 +171,7 @@ main(int argc, char *argv[])
 		return EX_USAGE;
 	}
 	log_open("restante-lmtp", 2, LOG_FORM_PLAIN, LOG_LEVEL_INFO);
+	log_gather();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);	/* a file that is too big is an error that the client hears of */
 	spool.path = argv[2];

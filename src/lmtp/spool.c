@@ -41,6 +41,9 @@ file_make(struct spool *spool, struct error *error)
 	char path[PATH_SIZE + 32];
 	int result = 0;
 
+	if (spool->sealed >= 0)
+		close(spool->sealed);
+	spool->sealed = -1;
 	snprintf(path, sizeof(path), "%s/%016" PRIx64, spool->directory, spool->name);
 	spool->file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (spool->file < 0)
@@ -105,9 +108,24 @@ spool_put(struct spool *spool, const char *octets, size_t size, struct error *er
 }
 
 static int
+memory_make(void)
+{
+	return memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+void
+spool_prepare(struct spool *spool)
+{
+	/* If that fails spool_seal() says so. */
+	if (spool->sealed < 0 && spool->file < 0)
+		spool->sealed = memory_make();
+}
+
+static int
 memory_seal(struct spool *spool, struct error *error)
 {
-	spool->sealed = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (spool->sealed < 0)
+		spool->sealed = memory_make();
 	if (spool->sealed < 0)
 		return failed(error, "cannot keep the message");
 	if (keep(spool->sealed, spool->memory, spool->used, error) < 0)

@@ -147,6 +147,7 @@ main(int argc, char *argv[])
 		return EX_USAGE;
 	}
 	log_open("restante-login", 2, LOG_FORM_PLAIN, LOG_LEVEL_INFO);
+	log_gather();
 	signal(SIGPIPE, SIG_IGN);
 	/* Before the sandbox, because OpenSSL looks at what the machine is like. */
 	if (tls_startup(&error) < 0 || sandbox_enter(SANDBOX_LOGIN, NULL, 0, &error) < 0) {
