@@ -93,7 +93,7 @@ def test_addresses(server):
     server.start()
     client = server.lmtp()
     client.hello()
-    told = client.deliver(MESSAGE, "anna@b.example", "carl@b.example", "carl+x@b.example", "anna@localhost",
+    told = client.deliver(MESSAGE, "anna@b.example", "Carl@B.Example", "carl+x@b.example", "anna@localhost",
                           "anna+lists@localhost", "anna+nothing@localhost")
     assert [reply[:9] for reply in told] == ["550 5.1.1"] + 5 * ["250 2.1.5"]
     assert len(fetched(server, full)) == 2
