@@ -21,7 +21,6 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "lmtp/admission.h"
-#include "lmtp/auth.h"
 #include "lmtp/connection.h"
 #include "lmtp/control.h"
 #include "lmtp/delivery.h"
@@ -106,7 +105,6 @@ lmtp_init(struct lmtp *lmtp, const char *spool_directory, struct error *error)
 		.size = sizeof(struct maildrop_door), .owner = lmtp, .received = delivery_answered,
 		.gone = deliveries_door_gone };
 	lmtp->stop_timer = (struct timer){ .expired = grace_over, .owner = lmtp };
-	auth_init(lmtp);
 	deadlines_init(&lmtp->talking, &lmtp->loop, connection_expired);
 	deadlines_init(&lmtp->silent, &lmtp->loop, connection_expired);
 	deadlines_init(&lmtp->asked, &lmtp->loop, delivery_expired);
