@@ -155,7 +155,7 @@ socket_connect(const struct options *options)
 	if (is_local && strlen(options->socket_path) >= sizeof(local.sun_path))
 		usage_exit("the socket's path is too long");
 	if (is_local)
-		strcpy(local.sun_path, options->socket_path);
+		memcpy(local.sun_path, options->socket_path, strlen(options->socket_path));
 	else if (inet_pton(AF_INET, options->address, &remote.sin_addr) != 1)
 		usage_exit(options->address);
 	fd = socket(is_local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

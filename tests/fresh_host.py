@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Follows README's "Installing" on a host made for it, and logs in at the end.
+"""Follows README's "Installing" on a host made for it, hands a message in at the end, and logs in.
 
 	unshare --mount --net tests/fresh_host.py STAGE WORK <COMMANDS
 
@@ -36,7 +36,7 @@ def make_host(stage, work):
     """The root of the host."""
     mount("--make-rprivate", "/")
     mount("-t", "tmpfs", "-o", "mode=0755", "none", work)
-    for name in ("usr", "etc", "proc", "dev", "run", "tmp", "root", "home", "home/anna"):
+    for name in ("usr", "etc", "proc", "dev", "run", "tmp", "root", "home", "home/anna", "var", "var/spool"):
         os.mkdir(work + "/" + name)
     os.chmod(work + "/tmp", 0o1777)
     layers = [stage + "/usr", "/usr"]
@@ -59,7 +59,7 @@ def make_host(stage, work):
     with open(work + "/etc/passwd", "w") as file:
         file.write("root:x:0:0:root:/root:/bin/sh\nanna:x:1000:1000::/home/anna:/bin/sh\n")
     with open(work + "/etc/group", "w") as file:
-        file.write("root:x:0:\nanna:x:1000:\n")
+        file.write("root:x:0:\nanna:x:1000:\npostfix:x:101:\n")
     os.chown(work + "/home/anna", 1000, 1000)
 
 
@@ -107,6 +107,16 @@ def service(units):
             server.wait(PATIENCE_SECONDS)
 
 
+def hand_in():
+    """As README has it tried."""
+    with open("/README.md") as file:
+        command = re.search(r"^`(echo .*restante-deliver .*?)`", file.read(), re.MULTILINE)[1]
+    run("sh", "-c", command)
+    assert os.stat("/run/restante/lmtp").st_gid == 101
+    spool = os.stat("/var/spool/restante")
+    assert spool.st_mode & 0o777 == 0o700 and spool.st_uid not in (0, 1000)
+
+
 def log_in():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -127,6 +137,7 @@ def follow(command):
     elif words == ["systemctl", "enable", "--now", "restanted"]:
         with service([directory + "/systemd/system/restanted.service"
                       for directory in ("/usr/local/lib", "/usr/lib", "/lib")]):
+            hand_in()
             log_in()
     elif words[0] != "systemctl":
         run(*words)

@@ -136,6 +136,39 @@ def test_one_maildrop_for_all_is_warned_of(server):
     assert told.returncode == 0 and "restanted.conf:2: warning: mail_place" in told.stderr, told
 
 
+@pytest.mark.parametrize("problem, hint, doubt", [
+    ("/nowhere/lmtp", "run_directory alone is made", "warning: listener `lmtp-socket`: "),
+    ("/closed/lmtp", "able to write in its directory", None),
+    ("/closed", "is there and no socket", None),
+])
+def test_socket_that_cannot_be_made(make_server, problem, hint, doubt):
+    # Root could write anywhere, unless it is systemd's with our unit.
+    server = make_server(as_uid=restante.PLAIN_UID if os.getuid() == 0 else None).speak_lmtp()
+    os.mkdir(server.directory + "/closed", 0o555)
+    server.lmtp_socket = server.directory + problem
+    server.write_users()
+    server.write_configuration()
+    told = check(server)
+    assert told.returncode == 0, told.stderr
+    assert (server.directory + "/nowhere: No such file" in told.stderr) == bool(doubt)
+    assert doubt is None or doubt in told.stderr
+    server.launch()
+    assert server.process.wait(restante.PATIENCE_SECONDS) == 69
+    server.process = None
+    with open(server.directory + "/log") as file:
+        said = file.read()
+    assert server.lmtp_socket in said and hint in said
+
+
+def test_group_of_a_socket_that_is_none(server):
+    server.speak_lmtp()
+    server.write_users()
+    server.write_configuration(server.configuration().replace("mode = 0666", "group = postfox"))
+    told = check(server)
+    assert told.returncode == 78
+    assert "listener `lmtp-socket`: group = `postfox`: there is no such group; name one of" in told.stderr
+
+
 def check(server):
     return run(*server.as_wanted([server.programs + "/restanted", "-t", "-c", server.configuration_file,
                                   "--programs", server.programs]), text=True)

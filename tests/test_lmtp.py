@@ -1,10 +1,12 @@
 """Mail comes in by LMTP and goes out by POP: the whole server, with its walls up."""
 
 import contextlib
+import ctypes
 import os
 import re
 import signal
 import stat
+import struct
 import threading
 
 import pytest
@@ -64,6 +66,21 @@ def test_sockets_and_directories_have_their_modes(server):
     assert not os.path.exists(server.lmtp_socket)
 
 
+@pytest.mark.parametrize("mode, problem", [(0o777, "has the mode 0777"), (0o500, "has the mode 0500"),
+                                           (None, "is no directory")])
+def test_spool_directory_that_is_not_as_it_should_be(server, mode, problem):
+    path = server.directory + "/spool"
+    server.options["lmtp_spool_directory"] = path
+    if mode is None:
+        open(path, "w").close()
+    else:
+        os.mkdir(path)
+        os.chmod(path, mode)
+    server.give(path, restante.LMTP_UID)
+    server.start()
+    assert problem in server.wait_event("spool-directory").fields["reason"]
+
+
 def test_addresses(server):
     """Users with their domain, without, and what is behind the delimiter."""
     anna, full = server.add_user("anna"), server.add_user("carl@b.example")
@@ -76,12 +93,62 @@ def test_addresses(server):
     server.start()
     client = server.lmtp()
     client.hello()
-    told = client.deliver(MESSAGE, "anna@b.example", "carl@b.example", "carl+x@b.example", "anna@localhost",
+    told = client.deliver(MESSAGE, "anna@b.example", "Carl@B.Example", "carl+x@b.example", "anna@localhost",
                           "anna+lists@localhost", "anna+nothing@localhost")
     assert [reply[:9] for reply in told] == ["550 5.1.1"] + 5 * ["250 2.1.5"]
     assert len(fetched(server, full)) == 2
     assert len(fetched(server, anna)) == 2
     assert len(os.listdir(anna.maildir + "/.lists/new")) == 1
+    client.close()
+
+
+class Opened:
+    """The files of a Maildir that are opened from now on (inotify(7))."""
+
+    IN_OPEN, IN_ISDIR, IN_NONBLOCK = 0x20, 0x40000000, 0o4000
+
+    def __init__(self, maildir):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.descriptor = libc.inotify_init1(self.IN_NONBLOCK)
+        assert self.descriptor >= 0
+        for directory in ("new", "cur"):
+            assert libc.inotify_add_watch(self.descriptor, os.fsencode(maildir + "/" + directory), self.IN_OPEN) > 0
+
+    def names(self):
+        """Of those since the last call; a directory is none."""
+        found = []
+        with contextlib.suppress(BlockingIOError):
+            events = os.read(self.descriptor, 65536)
+            while events:
+                _, mask, _, size = struct.unpack_from("iIII", events)
+                if not mask & self.IN_ISDIR:
+                    found.append(events[16:16 + size].rstrip(b"\0").decode())
+                events = events[16 + size:]
+        return found
+
+
+def test_a_poll_reads_nothing_of_what_was_delivered(server):
+    """Its size and its UIDL are known, with an index that is older and without any."""
+    anna = server.add_user("anna")
+    server.start()
+    client = server.lmtp()
+    client.hello()
+    for round_number in range(3):
+        assert client.deliver(MESSAGE, "anna@mail.example.org")[0].startswith("250 ")
+        if round_number == 2:
+            os.unlink(anna.maildir + "/restante-index")
+        opened = Opened(anna.maildir)
+        with server.login(anna) as pop:
+            assert pop.ok("STAT").split()[0] == str(round_number + 1)
+            sizes = [int(line.split()[1]) for line in pop.listing("LIST")]
+            assert len(pop.listing("UIDL")) == round_number + 1
+            assert opened.names() == []
+            message = pop.retrieve(round_number + 1)
+            assert len(opened.names()) == 1
+            assert len(message) == sizes[round_number]
+            pop.ok("QUIT")
+        wait_until(lambda: os.path.exists(anna.maildir + "/restante-index"), "the index")
+        os.close(opened.descriptor)
     client.close()
 
 

@@ -50,7 +50,7 @@ check "no line of code is longer than 115 columns, tests aside" "$(for file in $
 	case $file in *_test.c) continue ;; esac
 	expand "$file" | awk -v file="$file" 'length > 115 { print file ":" FNR ": " length }'; done)"
 check "no call without a bound" "$(printf '%s\n' $code | grep -v '_test\.c$' |
-    xargs grep -nwE '(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca)\(')"
+    xargs grep -nE '\<(strcpy|stpcpy|strcat|sprintf|vsprintf|gets|strtok|alloca)\(')"
 check "the return type stands on a line of its own" "$(printf '%s\n' $code | grep '\.c$' |
     xargs grep -nE '^(static )?(inline )?(const )?(unsigned|int|void|bool|char|s?size_t|u?int[0-9]+_t|struct [a-z_]+) \*?[a-z_0-9]+\([^;]*$')"
 

@@ -147,7 +147,22 @@ recipient_new(struct lmtp *lmtp, const struct ipc_recipient *asked)
 	return recipient;
 }
 
-/* The names are compared as a login's is: as they are written. */
+/*
+ * Letters of the other case make no other domain (RFC 5321, section 2.4), and hardly ever another user: who is
+ * nobody as he is written, may be somebody in lower case.
+ */
+static const struct user *
+find_lower(const struct auth *auth, const char *name)
+{
+	char lower[USER_SIZE];
+	size_t i = 0;
+
+	for (; i < sizeof(lower) - 1 && name[i] != '\0'; i++)
+		lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
+	lower[i] = '\0';
+	return *lower != '\0' ? users_find(auth->users.users, lower) : NULL;
+}
+
 static const struct user *
 find(struct auth *auth, const struct ipc_recipient *asked, struct error *error)
 {
@@ -160,6 +175,10 @@ find(struct auth *auth, const struct ipc_recipient *asked, struct error *error)
 	user = users_find(auth->users.users, asked->user);
 	if (user == NULL && asked->otherwise[0] != '\0')
 		user = users_find(auth->users.users, asked->otherwise);
+	if (user == NULL)
+		user = find_lower(auth, asked->user);
+	if (user == NULL)
+		user = find_lower(auth, asked->otherwise);
 	if (user == NULL)
 		error_set(error, ERROR_GONE, "there is no such user");
 	return user;

@@ -40,7 +40,7 @@ test_found(void **state)
 	assert_true(is_silent(&world.maildrop));
 }
 
-/* Names as they are written; the second one only where the first is nobody's. */
+/* Names as they are written, then in lower case; the second one only where the first is nobody's. */
 static void
 test_who(void **state)
 {
@@ -56,7 +56,10 @@ test_who(void **state)
 		{ "nobody", "", NULL, NULL, ERROR_GONE },
 		{ "nobody", "no-one", NULL, NULL, ERROR_GONE },
 		{ "", "", NULL, NULL, ERROR_GONE },
-		{ "Anna", "", NULL, NULL, ERROR_GONE },
+		{ "Anna", "", "anna", ANNA, 0 },
+		{ "ANNA@Example.ORG", "ANNA", "anna", ANNA, 0 },
+		{ "ANNA", "bert", "bert", BERT, 0 },
+		{ "ANN", "BER", NULL, NULL, ERROR_GONE },
 		{ "anna ", "", NULL, NULL, ERROR_GONE },
 		{ "ann", "", NULL, NULL, ERROR_GONE },
 		{ "broken line", "", NULL, NULL, ERROR_GONE },

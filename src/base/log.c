@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +19,15 @@ static struct {
 	atomic_int form;
 	atomic_int level;
 } log_state = { .program = "restante", .descriptor = 2, .level = LOG_LEVEL_INFO };
+
+/* As much as a pipe takes in one piece, so that the lines of several processes do not mix. */
+#define GATHER_SIZE 4096
+
+static struct {
+	bool on;
+	size_t used;
+	char lines[GATHER_SIZE];
+} gathered;
 
 static const int priorities[] = {
 	[LOG_LEVEL_ERROR] = 3,
@@ -44,11 +54,44 @@ log_level_set(enum log_level level)
 void
 log_descriptor_set(int descriptor, enum log_form form)
 {
-	int old = atomic_exchange(&log_state.descriptor, descriptor);
+	int old;
 
+	log_flush();
+	old = atomic_exchange(&log_state.descriptor, descriptor);
 	log_state.form = (int)form;
 	if (old != 2 && old != descriptor)
 		close(old);
+}
+
+void
+log_gather(void)
+{
+	if (!gathered.on)
+		(void)atexit(log_flush);
+	gathered.on = true;
+}
+
+void
+log_flush(void)
+{
+	size_t size = gathered.used;
+	int saved_errno = errno;
+
+	gathered.used = 0;
+	if (size > 0)
+		(void)!write(atomic_load(&log_state.descriptor), gathered.lines, size);
+	errno = saved_errno;
+}
+
+static void
+gather(enum log_level level, const char *line, size_t size)
+{
+	if (size > sizeof(gathered.lines) - gathered.used)
+		log_flush();
+	memcpy(gathered.lines + gathered.used, line, size);
+	gathered.used += size;
+	if (level <= LOG_LEVEL_WARNING)
+		log_flush();
 }
 
 static bool
@@ -151,6 +194,11 @@ log_write(enum log_level level, const char *event, const struct log_field fields
 	used += log_format(line + used, (int)sizeof(line) - used - 1, event, fields);
 	if (form != LOG_FORM_SYSLOG)
 		line[used++] = '\n';
+	if (gathered.on && form != LOG_FORM_SYSLOG) {
+		gather(level, line, (size_t)used);
+		errno = saved_errno;
+		return;
+	}
 	/* A log that cannot be written must not stop the mail; stderr gets what syslog refuses. */
 	if (write(atomic_load(&log_state.descriptor), line, (size_t)used) < 0 &&
 	    form == LOG_FORM_SYSLOG) {

@@ -9,7 +9,7 @@
  *
  * A value that holds anything but printable ASCII without space, '"', '=' and '\' is written in
  * double quotes with \xNN escapes. Never hand a password or mail content to these functions.
- * Lines longer than LOG_LINE_SIZE are cut. Safe to call from any thread; keeps errno.
+ * Lines longer than LOG_LINE_SIZE are cut. Safe to call from any thread (but see log_gather()); keeps errno.
  */
 #pragma once
 
@@ -45,6 +45,13 @@ void log_open(const char *program, int descriptor, enum log_form form, enum log_
 void log_level_set(enum log_level level);
 /* Replaces the descriptor (the old one is closed unless it is 2). */
 void log_descriptor_set(int descriptor, enum log_form form);
+/*
+ * From now on lines wait until log_flush(), so that a process with one thread writes those of several events
+ * at once, and behind its answers. A warning or an error leaves at once, with those before it; so does
+ * everything at the end of the program.
+ */
+void log_gather(void);
+void log_flush(void);
 void log_write(enum log_level level, const char *event, const struct log_field fields[]);
 /* What log_write() would write, without newline or priority; for tests. Returns the length. */
 int log_format(char *line, int size, const char *event, const struct log_field fields[]);

@@ -1,6 +1,7 @@
 /* A stranger's text cannot forge a field or a line. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,6 +86,53 @@ test_forms_and_levels(void **state)
 	close(ends[1]);
 }
 
+/* What the pipe holds now. */
+static size_t
+pipe_read(int end, char *text, size_t size)
+{
+	ssize_t n = read(end, text, size - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void
+test_lines_that_wait(void **state)
+{
+	char text[3 * LOG_LINE_SIZE], value[LOG_LINE_SIZE / 2];
+	int ends[2];
+	size_t size = 0;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	log_open("t", ends[1], LOG_FORM_PLAIN, LOG_LEVEL_INFO);
+	log_gather();
+	LOG(LOG_LEVEL_INFO, "one");
+	LOG(LOG_LEVEL_INFO, "two");
+	assert_int_equal(pipe_read(ends[0], text, sizeof(text)), 0);
+	log_flush();
+	assert_true(pipe_read(ends[0], text, sizeof(text)) > 0);
+	assert_true(strstr(text, ": one\n") != NULL && strstr(text, ": two\n") != NULL);
+	assert_true(strstr(text, ": one\n") < strstr(text, ": two\n"));
+	/* What is wrong is known at once, and in its place. */
+	LOG(LOG_LEVEL_INFO, "three");
+	LOG(LOG_LEVEL_WARNING, "four");
+	assert_true(pipe_read(ends[0], text, sizeof(text)) > 0);
+	assert_true(strstr(text, ": three\n") < strstr(text, ": four\n"));
+	/* None is lost where there are many. */
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	for (int i = 0; i < 20; i++)
+		LOG(LOG_LEVEL_INFO, "much", LOG_TEXT("value", value));
+	log_flush();
+	for (size_t n; (n = pipe_read(ends[0], text, sizeof(text))) > 0;)
+		size += n;
+	assert_true(size > 20 * sizeof(value));
+	log_open("restante", 2, LOG_FORM_PLAIN, LOG_LEVEL_INFO);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int
 main(void)
 {
@@ -93,6 +141,7 @@ main(void)
 		cmocka_unit_test(test_numbers_and_sessions),
 		cmocka_unit_test(test_a_long_line_is_cut),
 		cmocka_unit_test(test_forms_and_levels),
+		cmocka_unit_test(test_lines_that_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

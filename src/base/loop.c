@@ -136,6 +136,7 @@ loop_wait(struct loop *loop)
 {
 	int timeout = timers_timeout(&loop->timers, clock_milliseconds());
 
+	log_flush();
 	loop->next = 0;
 	loop->count = epoll_wait(loop->epoll, loop->events, LOOP_EVENTS, timeout);
 	if (loop->count < 0 && errno != EINTR) {

@@ -116,10 +116,10 @@ check_listener(const struct config *config, uint32_t index, const struct section
 		    "path as the address", listener->title);
 	if (strcmp(listener->address, "*") != 0 && !address_parse(listener->address, &address))
 		problem_add(problems, line,
-		    "listener `%s`: address `%.40s` is not numeric; write it as in 192.0.2.1 or "
-		    "2001:db8::1, or "
-		    "* for all",
-		    listener->title, listener->address);
+		    "listener `%s`: address `%.40s` is not numeric; write it as in 192.0.2.1 or 2001:db8::1, or "
+		    "\"*\" for all%s",
+		    listener->title, listener->address,
+		    listener->protocol == CONFIG_LMTP ? ", or a path as in /run/restante/lmtp" : "");
 	if (listener->tls != CONFIG_TLS_NONE && config->certificate_count == 0)
 		problem_add(problems, line,
 		    "listener `%s`: tls = %s needs a certificate; add a section certificate with "
@@ -147,7 +147,8 @@ complete_listener(struct config *config, uint32_t index, const struct section_li
 	bool lmtp = listener->protocol == CONFIG_LMTP;
 
 	if (!lines->address_given[index])
-		strcpy(listener->address, lmtp ? "127.0.0.1" : config_listener_keys[0].fallback);
+		snprintf(listener->address, sizeof(listener->address), "%s",
+		    lmtp ? "127.0.0.1" : config_listener_keys[0].fallback);
 	if (config_is_path(listener->address))
 		return;
 	if (!lines->tls_given[index]) {

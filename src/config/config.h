@@ -53,7 +53,7 @@ struct config {
 	char auth_user[TEXT_SIZE];
 	char lmtp_user[TEXT_SIZE];
 	char lmtp_spool_directory[PATH_SIZE];
-	char lmtp_domains[LIST_SIZE];	/* whose users are known without their domain, too; empty: our own */
+	char lmtp_domains[LIST_SIZE];	/* whose users are known without their domain, too; empty: hostname */
 	char lmtp_networks[LIST_SIZE];	/* from which clients may come */
 	char lmtp_xclient_hosts[LIST_SIZE];	/* networks, or "unix": who may say XCLIENT */
 	char lmtp_delimiter[2];		/* of address extensions; empty: none */

@@ -138,11 +138,14 @@ static const struct {
 	{ "listener a {\n address = mail.example.org\n}\n",
 	    ":3: listener `a`: address `mail.example.org` is not numeric; write it as in 192.0.2.1 "
 	    "or "
-	    "2001:db8::1, or * for all" },
+	    "2001:db8::1, or \"*\" for all" },
+	{ "listener a { protocol = lmtp\naddress = unix:/run/lmtp }\n",
+	    ":2: listener `a`: address `unix:/run/lmtp` is not numeric; write it as in 192.0.2.1 or 2001:db8::1, "
+	    "or \"*\" for all, or a path as in /run/restante/lmtp" },
 	{ "listener a {\n tls = implicit\n}\n", ":3: listener `a`: tls = implicit needs a "
 						"certificate; add a section certificate with chain "
 						"and key" },
-	{ "listener a { address = /run/lmtp }\n", ":1: listener `a`: only lmtp is spoken on a Unix socket" },
+	{ "listener a { address = /run/lmtp }\n", ":1: listener `a`: only lmtp is spoken on a Unix socket; add protocol = lmtp" },
 	{ "listener a { protocol = lmtp\naddress = /run/lmtp\nport = 24\ntls = stls\nmode = 0888 }\n" CERTIFICATE,
 	    ":5: listener `a`: a Unix socket has no port; leave it out\n"
 	    ":5: listener `a`: there is no TLS on a Unix socket; leave it out\n"
@@ -156,6 +159,13 @@ static const struct {
 	{ "listener a { protocol = lmtp\naddress = 127.0.0.1\nport = 110 }\nlistener b { address = 127.0.0.1 }\n",
 	    ":4: listener `b`: port 110 of that address is taken by listener `a`; give it another port or leave it "
 	    "out" },
+	{ "listener a { protocol = lmtp\naddress = \"/run//x\" }\nlistener b { protocol = lmtp\naddress = /run/x/ }\n",
+	    ":2: listener `a`: write /run//x without //, . and .., and without a / behind it\n"
+	    ":4: listener `b`: write /run/x/ without //, . and .., and without a / behind it" },
+	{ "listener a { protocol = lmtp\naddress = /run/restante/control }\n",
+	    ":2: listener `a`: /run/restante/control is the socket for restantectl; give this one another name" },
+	{ "listener a { protocol = lmtp\naddress = /run/lmtp\nmode = rw-rw---- }\n",
+	    ":3: mode is too long; it can have 7 characters" },
 	{ "lmtp_networks = \"192.0.2.0/24 192.0.2.1/24 unix\"\nlmtp_xclient_hosts = \"unix host\"\n",
 	    ":1: lmtp_networks: `192.0.2.1/24` " NO_NETWORK "\n:1: lmtp_networks: `unix` " NO_NETWORK "\n"
 	    ":2: lmtp_xclient_hosts: `host` " NO_NETWORK },

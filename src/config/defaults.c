@@ -1,5 +1,6 @@
 /* What holds where the file says nothing. Apart from reading, so that only who reads links libconfuse. */
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,6 @@ config_defaults(struct config *config)
 	for (const struct config_key *key = config_keys; key->name != NULL; key++)
 		value_parse(config, key, key->fallback, 0, &none);
 	if (gethostname(config->hostname, sizeof(config->hostname) - 1) < 0)
-		strcpy(config->hostname, "localhost");
+		snprintf(config->hostname, sizeof(config->hostname), "localhost");
 	config_check(config, &(struct section_lines){ .listeners = { 0 } }, &none);
 }

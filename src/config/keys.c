@@ -48,7 +48,7 @@ const struct config_key config_keys[] = {
 	{ "lmtp_spool_directory", CONFIG_PATH, TOP(lmtp_spool_directory), "/var/spool/restante", 0, 0, NULL,
 	  "where a message is that is not delivered yet" },
 	{ "lmtp_domains", CONFIG_TEXT, TOP(lmtp_domains), "", 0, 0, NULL,
-	  "domains of users without a domain; empty: hostname and localhost" },
+	  "domains of users without a domain, besides localhost; empty: hostname" },
 	{ "lmtp_networks", CONFIG_TEXT, TOP(lmtp_networks), "127.0.0.0/8 ::1/128", 0, 0, NULL,
 	  "from which addresses mail is taken" },
 	{ "lmtp_xclient_hosts", CONFIG_TEXT, TOP(lmtp_xclient_hosts), "", 0, 0, NULL,

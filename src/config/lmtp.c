@@ -66,6 +66,15 @@ check_lmtp(const struct config *config, struct problems *problems)
 		    "lmtp_delimiter = `%s` would cut names apart; it is mostly + or -", config->lmtp_delimiter);
 }
 
+/* run_directory/control, which the parent makes. */
+static bool
+is_control(const struct config *config, const char *path)
+{
+	size_t size = strlen(config->run_directory);
+
+	return strncmp(path, config->run_directory, size) == 0 && strcmp(path + size, "/control") == 0;
+}
+
 void
 check_socket(const struct config *config, uint32_t index, const struct section_lines *lines,
     struct problems *problems)
@@ -75,7 +84,8 @@ check_socket(const struct config *config, uint32_t index, const struct section_l
 	const char *title = listener->title;
 
 	if (listener->protocol != CONFIG_LMTP)
-		problem_add(problems, line, "listener `%s`: only lmtp is spoken on a Unix socket", title);
+		problem_add(problems, line,
+		    "listener `%s`: only lmtp is spoken on a Unix socket; add protocol = lmtp", title);
 	if (lines->port_given[index])
 		problem_add(problems, line, "listener `%s`: a Unix socket has no port; leave it out", title);
 	if (listener->tls != CONFIG_TLS_NONE)
@@ -85,6 +95,14 @@ check_socket(const struct config *config, uint32_t index, const struct section_l
 	    config_mode(listener) > MODE_MAX)
 		problem_add(problems, line, "listener `%s`: mode `%s` is none; write it in octal, as in 0660",
 		    title, listener->mode);
+	if (!path_is_sound(listener->address) || strrchr(listener->address, '/')[1] == '\0')
+		problem_add(problems, line,
+		    "listener `%s`: write %s without //, . and .., and without a / behind it", title,
+		    listener->address);
+	if (is_control(config, listener->address))
+		problem_add(problems, line,
+		    "listener `%s`: %s is the socket for restantectl; give this one another name", title,
+		    listener->address);
 	for (uint32_t i = 0; i < index; i++)
 		if (strcmp(config->listeners[i].address, listener->address) == 0)
 			problem_add(problems, line,

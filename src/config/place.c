@@ -70,9 +70,8 @@ expand(char path[EXPANDED_SIZE], const char *pattern, const char **bad)
 	return true;
 }
 
-/* As restante-auth wants it: every part between two slashes is a name. One slash may end it. */
-static bool
-is_sound(const char *path)
+bool
+path_is_sound(const char *path)
 {
 	if (path[1] == '\0')
 		return false;
@@ -100,7 +99,7 @@ check_path(const char *pattern, int line, struct problems *problems)
 	else if (path[0] != '/')
 		problem_add(problems, line,
 		    "mail_place: `%s` is not an absolute path; begin it with / or %%h", pattern);
-	else if (!is_sound(path))
+	else if (!path_is_sound(path))
 		problem_add(problems, line,
 		    "mail_place: `%s` would be %s, which no user is served from; write it without "
 		    "//, . and ..",

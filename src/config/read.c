@@ -103,11 +103,12 @@ unknown_report(const cfg_t *cfg, const char *name)
 static void
 unknown_found(cfg_t *cfg, const char *name)
 {
+	size_t length = strlen(name);
+
 	unknown_report(cfg, name);
-	if (reading.unknown_count == UNKNOWN_MAX ||
-	    strlen(name) >= sizeof(reading.unknown_names[0]))
+	if (reading.unknown_count == UNKNOWN_MAX || length >= sizeof(reading.unknown_names[0]))
 		return;
-	strcpy(reading.unknown_names[reading.unknown_count++], name);
+	memcpy(reading.unknown_names[reading.unknown_count++], name, length + 1);
 	reading.again = true;
 }
 
@@ -209,12 +210,11 @@ title_copy(cfg_t *cfg, cfg_opt_t *option, char *title, size_t size, uint32_t cou
 		    "more than %u sections %s; leave some out", max, cfg_opt_name(option));
 		return false;
 	}
-	if (strlen(given) >= size) {
+	if ((size_t)snprintf(title, size, "%s", given) >= size) {
 		problem_add(&reading.problems, cfg->line,
 		    "the title of this section %s is too long", cfg_opt_name(option));
 		return false;
 	}
-	strcpy(title, given);
 	return true;
 }
 
@@ -238,8 +238,10 @@ listener_seen(cfg_t *cfg, cfg_opt_t *option)
 		reading.lines.port_given[*count] = is_given("port");
 		reading.lines.tls_given[*count] = is_given("tls");
 		reading.lines.mode_given[*count] = is_given("mode") || is_given("group");
-		if (!is_given("mode"))
-			strcpy(listener->mode, key_find(config_listener_keys, "mode")->fallback);
+		/* Also where it could not be read, which has been said. */
+		if (listener->mode[0] == '\0')
+			snprintf(listener->mode, sizeof(listener->mode), "%s",
+			    key_find(config_listener_keys, "mode")->fallback);
 		reading.config.listeners[(*count)++] = *listener;
 	}
 	section_reset();

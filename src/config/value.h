@@ -50,6 +50,8 @@ struct section_lines {
 void config_check(struct config *, const struct section_lines *, struct problems *);
 /* Where the file sets that key; 0: it does not. */
 int line_of(const struct config *, const char *name);
+/* Is every part between two slashes of an absolute path a name? One slash may end it. */
+bool path_is_sound(const char *path);
 /* What mail_place alone can show. */
 void check_place(const struct config *, struct problems *);
 /* What belongs to LMTP alone: its networks, its delimiter; and what may not be meant. */

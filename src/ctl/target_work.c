@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/octets.h"
 #include "ctl/migration.h"
 
 #define KILL_MILLISECONDS 5000
@@ -46,20 +47,6 @@ become(const struct target *target)
 	    setresuid(target->uid, target->uid, target->uid) != 0)
 		return -1;
 	return geteuid() == target->uid && getuid() == target->uid ? 0 : -1;
-}
-
-static bool
-write_all(int descriptor, const void *data, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		ssize_t n = write(descriptor, (const char *)data + done, size - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			return false;
-	}
-	return true;
 }
 
 /* 1: there is something to read, or the end. 0: the deadline has come. */
@@ -134,7 +121,7 @@ child_run(const struct target *target, const struct target_job *job, int end)
 		_exit(2);
 	job->work(target, job->question, job->answer);
 	fflush(stdout);
-	_exit(write_all(end, job->answer, job->answer_size) ? 0 : 1);
+	_exit(octets_write(end, job->answer, job->answer_size) == 0 ? 0 : 1);
 }
 
 static int

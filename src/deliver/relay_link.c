@@ -15,11 +15,12 @@ int
 relay_open(struct relay *relay, const char *path, unsigned timeout_seconds, struct error *error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = strlen(path);
 	int result;
 
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (length >= sizeof(address.sun_path))
 		return error_set(error, ERROR_PERMANENT, "%.150s is longer than a socket's path may be", path);
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, length);
 	*relay = (struct relay){ .socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
 		.timeout_seconds = timeout_seconds };
 	if (relay->socket < 0)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/octets.h"
 #include "deliver/deliver.h"
 #include "smtp/hops.h"
 
@@ -51,39 +52,10 @@ file_make(struct error *error)
 }
 
 static int
-write_all(int file, const char *octets, size_t size, struct error *error)
+keep(int file, const char *octets, size_t size, struct error *error)
 {
-	while (size > 0) {
-		ssize_t n = write(file, octets, size);
-
-		if (n < 0 && errno != EINTR)
-			return error_errno(error, ERROR_TEMPORARY, "cannot keep the message");
-		if (n > 0) {
-			octets += n;
-			size -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
-/* As much as fits or the end; less only at the end. */
-static ssize_t
-read_piece(int input, char *piece, size_t size)
-{
-	size_t used = 0;
-
-	while (used < size) {
-		ssize_t n = read(input, piece + used, size - used);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		used += (size_t)n;
-	}
-	return (ssize_t)used;
+	return octets_write(file, octets, size) == 0 ? 0 :
+	    error_errno(error, ERROR_TEMPORARY, "cannot keep the message");
 }
 
 /* "From anna@example.org  Thu Jan  1 ...": the octets of the line; 0 if it is none. */
@@ -114,14 +86,14 @@ spool_read(struct spool *spool, int input, const struct path *recipient, struct 
 	if (spool->file < 0)
 		return -1;
 	hops_begin(&hops);
-	while ((n = read_piece(input, piece, PIECE_SIZE)) > 0) {
+	while ((n = octets_read(input, piece, PIECE_SIZE)) > 0) {
 		size_t skip;
 
 		piece[n] = '\0';
 		skip = first ? from_line_take(spool, piece, (size_t)n) : 0;
 		first = false;
 		hops_add(&hops, piece + skip, (size_t)n - skip, compare, &comparison);
-		if (write_all(spool->file, piece + skip, (size_t)n - skip, error) != 0)
+		if (keep(spool->file, piece + skip, (size_t)n - skip, error) != 0)
 			return -1;
 	}
 	if (n < 0)

@@ -250,6 +250,9 @@ connection_resume(struct connection *c)
 	while (is_listening(c) && stream_pending(&c->stream) && read_and_process(c))
 		continue;
 	settle(c);
+	/* While the client makes the message ready. */
+	if (c->state == CONNECTION_TALKING && c->session.state == SESSION_DATA)
+		spool_prepare(&c->spool);
 	deliveries_send(lmtp);
 }
 

@@ -1,4 +1,4 @@
-/* What the parent says. */
+/* What the parent says, and what auth answers. */
 #pragma once
 
 #include "base/error.h"

@@ -13,6 +13,7 @@
 #include "lmtp/connection.h"
 #include "lmtp/deliveries.h"
 #include "lmtp/intake.h"
+#include "lmtp/known.h"
 
 /* Is the domain one whose users are known by their local part alone? */
 static bool
@@ -27,11 +28,9 @@ is_local_domain(const struct lmtp *lmtp, const char *domain)
 	return domain[0] == '\0';
 }
 
-/* -1: there is no auth to be asked. */
-static int
-ask(struct delivery *d, struct error *error)
+static struct ipc_recipient
+question_about(const struct delivery *d)
 {
-	struct lmtp *lmtp = d->connection->lmtp;
 	const struct path *base = &d->recipient->base;
 	struct ipc_recipient question;
 
@@ -40,8 +39,18 @@ ask(struct delivery *d, struct error *error)
 	question.session = d->connection->session.id;
 	question.gone = d->gone;
 	path_text(base, question.user);
-	if (is_local_domain(lmtp, base->domain))
+	if (is_local_domain(d->connection->lmtp, base->domain))
 		snprintf(question.otherwise, sizeof(question.otherwise), "%s", base->local);
+	return question;
+}
+
+/* -1: there is no auth to be asked. */
+static int
+ask(struct delivery *d, struct error *error)
+{
+	struct lmtp *lmtp = d->connection->lmtp;
+	struct ipc_recipient question = question_about(d);
+
 	if (link_send(&lmtp->auth, IPC_RECIPIENT, &question, -1, error) < 0)
 		return -1;
 	delivery_await_auth(d);
@@ -121,6 +130,21 @@ answer_later(struct delivery *d, enum verdict verdict, const char *reason)
 	connection_resume(c);
 }
 
+/* Answers without auth, if it said the same a moment ago. */
+static bool
+knows(struct delivery *d)
+{
+	struct ipc_recipient question = question_about(d);
+	const struct ipc_warrant *warrant = known_find(d->connection->lmtp, &question);
+
+	if (warrant == NULL)
+		return false;
+	d->warrant = *warrant;
+	d->state = DELIVERY_HELD;
+	answer(d, VERDICT_OK, "");
+	return true;
+}
+
 void
 delivery_ask(void *context, const struct recipient *recipient)
 {
@@ -131,7 +155,7 @@ delivery_ask(void *context, const struct recipient *recipient)
 	if (d == NULL) {
 		LOG(LOG_LEVEL_WARNING, "recipient-refused", LOG_SESSION(c->session.id), LOG_REASON(&error));
 		session_recipient(&c->session, recipient->number, VERDICT_TEMPORARY);
-	} else if (ask(d, &error) < 0) {
+	} else if (!knows(d) && ask(d, &error) < 0) {
 		answer(d, VERDICT_TEMPORARY, error.text);
 	}
 }
@@ -169,6 +193,7 @@ ask_again(struct delivery *d, const char *reason, bool process_gone)
 	delivery_rename(d);
 	d->retried = true;
 	d->gone = process_gone ? d->warrant.maildrop : 0;
+	known_forget_all(d->connection->lmtp);
 	d->state = DELIVERY_ASKED_AGAIN;
 	if (ask(d, &error) < 0)
 		conclude_later(d, VERDICT_TEMPORARY, error.text);
@@ -240,11 +265,14 @@ void
 delivery_found(struct lmtp *lmtp, const struct ipc_recipient_found *found)
 {
 	struct delivery *d = delivery_find(lmtp, found->delivery);
+	struct ipc_recipient question;
 
 	if (d == NULL || (d->state != DELIVERY_ASKED && d->state != DELIVERY_ASKED_AGAIN))
 		return;
 	delivery_unqueue(d);
 	d->warrant = found->warrant;
+	question = question_about(d);
+	known_keep(lmtp, &question, &found->warrant);
 	if (d->state == DELIVERY_ASKED_AGAIN) {
 		delivery_make_ready(d);
 		deliveries_send(lmtp);

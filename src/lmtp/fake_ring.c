@@ -187,7 +187,7 @@ ring_start(struct fake_ring *ring, const struct config *config)
 
 	ring->auth.descriptor = ring->doors[0].descriptor = ring->doors[1].descriptor = -1;
 	ring->config = *config;
-	strcpy(ring->directory, "/tmp/lmtp_test_XXXXXX");
+	snprintf(ring->directory, sizeof(ring->directory), "/tmp/lmtp_test_XXXXXX");
 	assert_non_null(mkdtemp(ring->directory));
 	snprintf(ring->spool, sizeof(ring->spool), "%s/spool", ring->directory);
 	assert_int_equal(mkdir(ring->spool, 0700), 0);

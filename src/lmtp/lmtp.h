@@ -12,6 +12,7 @@
 #include "front/doors.h"
 #include "front/keys.h"
 #include "front/listener.h"
+#include "front/neighbours.h"
 #include "ipc/link.h"
 #include "lmtp/session.h"
 
@@ -20,6 +21,7 @@
 #define DELIVERY_BUCKETS 1024	/* a power of two */
 
 struct delivery;
+struct known;
 
 /* Since the start. */
 struct counts {
@@ -39,13 +41,15 @@ struct lmtp {
 	uint64_t auth_patience_milliseconds, maildrop_patience_milliseconds;
 
 	struct link parent, auth;	/* closed: gone, or not yet there */
+	struct neighbours neighbours;	/* these two */
 	struct doors doors;		/* to maildrop processes: struct maildrop_door */
 	struct listeners listeners;
-	struct timer stop_timer, auth_timer;
+	struct timer stop_timer;
 
 	struct deadlines talking;	/* connections that have to say or take something, the oldest first */
 	struct deadlines silent;	/* those that wait for us: no deadline */
 
+	struct known *known;		/* NULL: none */
 	struct deadlines asked;		/* deliveries that auth was asked about */
 	struct deadlines under_way;	/* deliveries that a maildrop process has, or shall have */
 	struct delivery *deliveries[DELIVERY_BUCKETS];	/* all of them, by id */

@@ -183,6 +183,9 @@ test_old_warrants(void **state)
 
 		ring.denials = cases[i].denials;
 		ring.denial = cases[i].denial;
+		/* (What auth said in the round before is forgotten.) */
+		ring_new_auth(&ring);
+		ring_sync(&ring);
 		ring.asked_count = ring.delivery_count = 0;
 		user = with_recipients(RCPT, 1, "DATA\r\n");
 		user_says(user, "x\r\n.\r\n");
@@ -194,6 +197,88 @@ test_old_warrants(void **state)
 		assert_true(ring.deliveries[0].message.delivery != ring.deliveries[1].message.delivery);
 		user_leaves(user);
 	}
+	ring_stop(&ring, 0);
+}
+
+/*
+ * Whom auth has found it is not asked about again at once, in any session; but when there is another auth, when
+ * settings come, or when the maildrop process has not liked what auth said.
+ */
+static void
+test_who_was_found_a_moment_ago(void **state)
+{
+	struct fake_user *user;
+
+	(void)state;
+	begin();
+	ring_start(&ring, &config);
+	user = with_recipients(RCPT, 1, "DATA\r\nx\r\n.\r\n");
+	user_expects_reply(user, "250 2.1.5");
+	user_leaves(user);
+	assert_int_equal(ring.asked_count, 1);
+	user = with_recipients(RCPT, 1, "DATA\r\nx\r\n.\r\n");
+	user_expects_reply(user, "250 2.1.5");
+	user_leaves(user);
+	assert_int_equal(ring.asked_count, 1);
+	assert_int_equal(ring.delivery_count, 2);
+	assert_string_equal(ring.deliveries[1].message.warrant.user, ring.deliveries[0].message.warrant.user);
+	ring_new_auth(&ring);
+	ring_sync(&ring);
+	user = with_recipients(RCPT, 1, "DATA\r\nx\r\n.\r\n");
+	user_expects_reply(user, "250 2.1.5");
+	user_leaves(user);
+	assert_int_equal(ring.asked_count, 2);
+	ring_send_settings(&ring, &config);
+	ring_sync(&ring);
+	ring.denials = 1;
+	ring.denial = ERROR_DENIED;
+	user = with_recipients(RCPT, 1, "DATA\r\nx\r\n.\r\n");
+	user_expects_reply(user, "250 2.1.5");
+	user_leaves(user);
+	assert_int_equal(ring.asked_count, 4);
+	/* What else the same auth has said is as old. */
+	user = with_recipients(RCPT "RCPT TO:<bert@b>\r\n", 2, "DATA\r\nx\r\n.\r\n");
+	user_expects_reply(user, "250 2.1.5");
+	user_expects_reply(user, "250 2.1.5");
+	user_leaves(user);
+	assert_int_equal(ring.asked_count, 5);
+	ring.denials = 1;
+	user = with_recipients(RCPT, 1, "DATA\r\nx\r\n.\r\n");
+	user_expects_reply(user, "250 2.1.5");
+	user_leaves(user);
+	user = with_recipients("RCPT TO:<bert@b>\r\n", 1, "DATA\r\nx\r\n.\r\n");
+	user_expects_reply(user, "250 2.1.5");
+	user_leaves(user);
+	assert_int_equal(ring.asked_count, 7);
+	ring_stop(&ring, 0);
+}
+
+/* Nobody is remembered for long, and who was not found is looked for each time. */
+static void
+test_who_was_found_is_forgotten(void **state)
+{
+	struct fake_user *user;
+
+	(void)state;
+	begin();
+	ring_start(&ring, &config);
+	user = with_recipients(RCPT, 1, "");
+	while (ring.asked_count < 2) {
+		user_says(user, "RSET\r\nMAIL FROM:<>\r\n" RCPT);
+		user_expects_reply(user, "250 2.0.0");
+		user_expects_reply(user, "250 2.1.0");
+		user_expects_reply(user, "250 2.1.5");
+		usleep(20000);
+	}
+	ring.asked_count = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		user_says(user, "RSET\r\nMAIL FROM:<>\r\nRCPT TO:<unknown@b>\r\n");
+		user_expects_reply(user, "250 2.0.0");
+		user_expects_reply(user, "250 2.1.0");
+		user_expects_reply(user, "550 5.1.1");
+	}
+	assert_int_equal(ring.asked_count, 3);
+	user_leaves(user);
 	ring_stop(&ring, 0);
 }
 
@@ -603,6 +688,8 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_no_door),
 		cmocka_unit_test(test_maildrop_dies),
 		cmocka_unit_test(test_old_warrants),
+		cmocka_unit_test(test_who_was_found_a_moment_ago),
+		cmocka_unit_test(test_who_was_found_is_forgotten),
 		cmocka_unit_test(test_answers_in_any_order),
 		cmocka_unit_test(test_many_for_one_maildrop),
 		cmocka_unit_test(test_maildrop_dies_with_many_waiting),

@@ -21,10 +21,10 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "lmtp/admission.h"
-#include "lmtp/auth.h"
 #include "lmtp/connection.h"
 #include "lmtp/control.h"
 #include "lmtp/delivery.h"
+#include "lmtp/known.h"
 #include "lmtp/lmtp.h"
 #include "lmtp/spool.h"
 #include "sandbox/sandbox.h"
@@ -105,7 +105,6 @@ lmtp_init(struct lmtp *lmtp, const char *spool_directory, struct error *error)
 		.size = sizeof(struct maildrop_door), .owner = lmtp, .received = delivery_answered,
 		.gone = deliveries_door_gone };
 	lmtp->stop_timer = (struct timer){ .expired = grace_over, .owner = lmtp };
-	auth_init(lmtp);
 	deadlines_init(&lmtp->talking, &lmtp->loop, connection_expired);
 	deadlines_init(&lmtp->silent, &lmtp->loop, connection_expired);
 	deadlines_init(&lmtp->asked, &lmtp->loop, delivery_expired);
@@ -117,6 +116,7 @@ static void
 lmtp_free(struct lmtp *lmtp)
 {
 	end_all(lmtp);
+	known_forget_all(lmtp);
 	doors_close(&lmtp->doors);
 	link_close(&lmtp->auth);
 	link_close(&lmtp->parent);
@@ -172,6 +172,7 @@ main(int argc, char *argv[])
 		return EX_USAGE;
 	}
 	log_open("restante-lmtp", 2, LOG_FORM_PLAIN, LOG_LEVEL_INFO);
+	log_gather();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);	/* a file that is too big is an error that the client hears of */
 	spool_clear(argv[2]);

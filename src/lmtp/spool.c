@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/octets.h"
 
 #define SEALS       (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 #define MEMORY_STEP 4096
@@ -69,6 +70,9 @@ file_make(struct spool *spool, struct error *error)
 	char path[PATH_SIZE + 32];
 	int result = 0;
 
+	if (spool->sealed >= 0)
+		close(spool->sealed);
+	spool->sealed = -1;
 	snprintf(path, sizeof(path), "%s/%016" PRIx64, spool->directory, spool->name);
 	spool->file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (spool->file < 0)
@@ -82,19 +86,9 @@ file_make(struct spool *spool, struct error *error)
 }
 
 static int
-write_all(int file, const char *octets, size_t size, struct error *error)
+keep(int file, const char *octets, size_t size, struct error *error)
 {
-	while (size > 0) {
-		ssize_t n = write(file, octets, size);
-
-		if (n < 0 && errno != EINTR)
-			return failed(error, "cannot keep the message");
-		if (n > 0) {
-			octets += n;
-			size -= (size_t)n;
-		}
-	}
-	return 0;
+	return octets_write(file, octets, size) == 0 ? 0 : failed(error, "cannot keep the message");
 }
 
 static int
@@ -119,7 +113,7 @@ static int
 empty(struct spool *spool, struct error *error)
 {
 	if ((spool->file < 0 && file_make(spool, error) < 0) ||
-	    write_all(spool->file, spool->memory, spool->used, error) < 0)
+	    keep(spool->file, spool->memory, spool->used, error) < 0)
 		return -1;
 	spool->used = 0;
 	return 0;
@@ -132,7 +126,7 @@ spool_put(struct spool *spool, const char *octets, size_t size, struct error *er
 		if (empty(spool, error) < 0)
 			return -1;
 		if (size >= SPOOL_MEMORY_SIZE)
-			return write_all(spool->file, octets, size, error);
+			return keep(spool->file, octets, size, error);
 	}
 	if (grow(spool, spool->used + size, error) < 0)
 		return -1;
@@ -143,12 +137,27 @@ spool_put(struct spool *spool, const char *octets, size_t size, struct error *er
 }
 
 static int
+memory_make(void)
+{
+	return memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+void
+spool_prepare(struct spool *spool)
+{
+	/* If that fails spool_seal() says so. */
+	if (spool->sealed < 0 && spool->file < 0)
+		spool->sealed = memory_make();
+}
+
+static int
 memory_seal(struct spool *spool, struct error *error)
 {
-	spool->sealed = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (spool->sealed < 0)
+		spool->sealed = memory_make();
 	if (spool->sealed < 0)
 		return failed(error, "cannot keep the message");
-	if (write_all(spool->sealed, spool->memory, spool->used, error) < 0)
+	if (keep(spool->sealed, spool->memory, spool->used, error) < 0)
 		return -1;
 	if (fcntl(spool->sealed, F_ADD_SEALS, SEALS) < 0)
 		return failed(error, "cannot seal the message");

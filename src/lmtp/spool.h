@@ -20,7 +20,7 @@ struct spool {
 	char *memory;
 	size_t used, size;
 	int file;		/* to write to; -1: none */
-	int sealed;		/* to hand on, when whole; -1: none */
+	int sealed;		/* to hand on, when whole; before, a memfd made ready; -1: none */
 	bool whole;
 };
 
@@ -30,6 +30,8 @@ void spool_clear(const char *directory);
 void spool_begin(struct spool *, const char *directory, uint64_t name);
 /* ERROR_FULL: there is no room on the disk; ERROR_TEMPORARY. Then only spool_end() is allowed. */
 int spool_put(struct spool *, const char *octets, size_t size, struct error *);
+/* A message is about to come: what can be done before is done now. */
+void spool_prepare(struct spool *);
 /* The message is whole: sealed can be handed on. The same errors. */
 int spool_seal(struct spool *, struct error *);
 /* Forgets it. Harmless when that has been done, or when it has begun with spool_begin() alone. */

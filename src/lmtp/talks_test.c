@@ -156,6 +156,9 @@ test_domains_of_ours(void **state)
 	user_says(user, "RCPT TO:<anna@mx.example>\r\n");
 	user_expects_reply(user, "250 2.1.5");
 	assert_string_equal(ring.recipient.otherwise, "");
+	user_says(user, "RCPT TO:<anna@localhost>\r\n");
+	user_expects_reply(user, "250 2.1.5");
+	assert_string_equal(ring.recipient.otherwise, "anna");
 	user_leaves(user);
 	ring_stop(&ring, 0);
 }

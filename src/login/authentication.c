@@ -11,8 +11,6 @@
 #include "login/login.h"
 #include "login/sasl.h"
 
-#define LOST_MILLISECONDS 1000
-
 /*
  * What a refused client is told. The same words for an unknown user and a wrong password; and never
  * "lock" or "wait", which fetchmail takes for a maildrop that is busy.
@@ -189,10 +187,9 @@ static const struct {
 };
 
 /* Every answer starts with the session, and none is for a client that has gone. */
-static void
-answer(struct link *link, struct ipc_message *message)
+void
+authentication_answered(struct login *login, struct ipc_message *message)
 {
-	struct login *login = link->owner;
 	uint64_t session;
 	struct connection *c;
 
@@ -210,9 +207,9 @@ answer(struct link *link, struct ipc_message *message)
 	}
 }
 
-/* What auth knew is lost: who waits is told, and who answers a challenge will be. */
-static void
-lose_all(struct login *login)
+/* Who waits is told, and who answers a challenge will be. */
+void
+authentication_lost(struct login *login)
 {
 	struct connection *lost = NULL, *c;
 
@@ -233,56 +230,4 @@ lose_all(struct login *login)
 		refuse_for_now(c);
 		connection_resume(c);
 	}
-}
-
-/* If auth had died, the parent would have sent a channel to the next. */
-void
-authentication_lost(struct timer *timer)
-{
-	static const struct ipc_channel_for lost = { .role = IPC_AUTH };
-	struct login *login = timer->owner;
-	struct error error;
-
-	if (login->stopping)
-		return;
-	if (link_send(&login->parent, IPC_CHANNEL_LOST, &lost, -1, &error) < 0)
-		LOG(LOG_LEVEL_WARNING, "parent-unreachable", LOG_REASON(&error));
-	authentication_await(login);
-}
-
-void
-authentication_await(struct login *login)
-{
-	if (!link_is_open(&login->auth))
-		timer_set(
-		    &login->loop.timers, &login->auth_timer, login->loop.now + LOST_MILLISECONDS);
-}
-
-static void
-ended(struct link *link, const struct error *error)
-{
-	struct login *login = link->owner;
-
-	LOG(LOG_LEVEL_WARNING, "auth-lost", LOG_REASON(error));
-	authentication_await(login);
-	lose_all(login);
-}
-
-void
-authentication_open(struct login *login, int descriptor)
-{
-	struct link *link = &login->auth;
-	struct error error;
-
-	link_close(link);
-	lose_all(login);
-	link->owner = login;
-	link->received = answer;
-	link->gone = ended;
-	if (link_open(link, &login->loop, descriptor, IPC_LOGIN, IPC_AUTH, &error) == 0) {
-		timer_clear(&login->loop.timers, &login->auth_timer);
-		return;
-	}
-	LOG(LOG_LEVEL_ERROR, "auth-unreachable", LOG_REASON(&error));
-	authentication_await(login);
 }

@@ -4,18 +4,15 @@
  */
 #pragma once
 
-#include "ipc/messages.h"
+#include "ipc/channel.h"
 
 struct connection;
 struct login;
-struct timer;
 
-/* Takes the descriptor. An earlier channel is closed; who waits on it gets a temporary error. */
-void authentication_open(struct login *, int descriptor);
-/* Without a channel: asks the parent for one every second until it comes. */
-void authentication_await(struct login *);
-/* login->auth_timer */
-void authentication_lost(struct timer *);
+/* What auth says. */
+void authentication_answered(struct login *, struct ipc_message *);
+/* The channel to auth is lost, or another: who waits gets a temporary error. */
+void authentication_lost(struct login *);
 /* Both answer the client at once if auth cannot be asked. */
 void authentication_check(struct connection *, enum ipc_check_method, const char *user,
     const char *password, const char *timestamp);

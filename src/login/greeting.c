@@ -71,7 +71,7 @@ greeting_domain(const char *hostname)
 		domain->text[i] = c < 0x80 && (isalnum(c) || c == '.' || c == '-') ? (char)c : '-';
 	}
 	if (length == 0)
-		strcpy(domain->text, "localhost");
+		snprintf(domain->text, sizeof(domain->text), "localhost");
 	for (struct domain *known = names.domains; known != NULL; known = known->next) {
 		if (strcmp(known->text, domain->text) == 0) {
 			free(domain);

@@ -12,6 +12,7 @@
 #include "front/doors.h"
 #include "front/keys.h"
 #include "front/listener.h"
+#include "front/neighbours.h"
 #include "ipc/link.h"
 #include "login/duty.h"
 #include "pop3/line.h"
@@ -36,12 +37,13 @@ struct login {
 	const char *domain;		/* of APOP's timestamps */
 
 	struct link parent, auth;	/* closed: gone, or not yet there */
+	struct neighbours neighbours;	/* these two */
 	struct doors doors;		/* to maildrop processes */
 	struct pair *idle_pairs;	/* the last used first */
 	unsigned idle_pair_count;
 	struct listeners listeners;
 	struct duty duty;
-	struct timer stop_timer, auth_timer;
+	struct timer stop_timer;
 
 	struct addresses addresses;
 	struct deadlines young;		/* connections before login, the oldest first */

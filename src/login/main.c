@@ -22,7 +22,6 @@
 
 #include "base/log.h"
 #include "login/admission.h"
-#include "login/authentication.h"
 #include "login/check.h"
 #include "login/connection.h"
 #include "login/control.h"
@@ -73,7 +72,6 @@ login_init(struct login *login, struct error *error)
 	if (loop_open(&login->loop, error) < 0)
 		return -1;
 	login->stop_timer = (struct timer){ .expired = grace_over, .owner = login };
-	login->auth_timer = (struct timer){ .expired = authentication_lost, .owner = login };
 	login->listeners.owner = login;
 	login->listeners.accepted = admission_accepted;
 	login->listeners.knocks = duty_calls;
@@ -149,6 +147,7 @@ main(int argc, char *argv[])
 		return EX_USAGE;
 	}
 	log_open("restante-login", 2, LOG_FORM_PLAIN, LOG_LEVEL_INFO);
+	log_gather();
 	signal(SIGPIPE, SIG_IGN);
 	/* Before the sandbox, because OpenSSL looks at what the machine is like. */
 	if (tls_startup(&error) < 0 || sandbox_enter(SANDBOX_LOGIN, NULL, 0, &error) < 0) {

@@ -232,9 +232,13 @@ door_deliver(struct mail_door *door, struct ipc_message *message, bool leaving)
 	} else {
 		parcel_deliver(deliveries, &parcel, &error);
 	}
+	/* The client waits; but of a message that failed nothing may be left when he hears it. */
+	if (error.kind == ERROR_NONE)
+		door_answer(door, deliver, &error);
 	parcel_log(&parcel, error.kind != ERROR_NONE ? &error : NULL);
 	parcel_end(&parcel);
-	door_answer(door, deliver, &error);
+	if (error.kind != ERROR_NONE)
+		door_answer(door, deliver, &error);
 	pool_blocking_end(deliveries->pool);
 }
 

@@ -248,7 +248,7 @@ login_hands_over(uint64_t session, int client, bool pumped, const char *early)
 	handover.session = said.session = session;
 	handover.pumped = pumped;
 	handover.user = true;
-	strcpy(handover.sasl, "PLAIN");
+	snprintf(handover.sasl, sizeof(handover.sasl), "PLAIN");
 	said.size = (uint32_t)strlen(early);
 	memcpy(said.data, early, said.size);
 	if (said.size > 0)

@@ -48,8 +48,9 @@ identities_find(struct identities *identities, const struct config *config, stru
 }
 
 int
-group_find(const char *name, gid_t *gid, struct error *error)
+group_find(const struct config_listener *listener, gid_t *gid, struct error *error)
 {
+	const char *name = listener->group;
 	const struct group *entry;
 	uint64_t number;
 
@@ -59,7 +60,9 @@ group_find(const char *name, gid_t *gid, struct error *error)
 	}
 	entry = getgrnam(name);
 	if (entry == NULL)
-		return error_set(error, ERROR_PERMANENT, "group = `%s`: there is no such group", name);
+		return error_set(error, ERROR_PERMANENT,
+		    "listener `%s`: group = `%s`: there is no such group; name one of the MTA, such as postfix or "
+		    "Debian-exim", listener->title, name);
 	*gid = entry->gr_gid;
 	return 0;
 }

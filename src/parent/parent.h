@@ -130,8 +130,8 @@ pid_t spawn(const struct parent *, const struct spawn *, int *control, struct er
 
 /* identity.c: names of the configuration to uids. */
 int identities_find(struct identities *, const struct config *, struct error *);
-/* The gid of a name or number. */
-int group_find(const char *name, gid_t *, struct error *);
+/* The gid of the name or number that a listener has. */
+int group_find(const struct config_listener *, gid_t *, struct error *);
 /* May a maildrop process of that uid and gid be started? NULL, or why not. self: our own uid. */
 const char *uid_problem(const struct config *, uint32_t self, uint32_t uid, uint32_t gid);
 
@@ -183,9 +183,9 @@ bool indexes_make(const struct parent *, const struct child *, char path[INDEX_P
 
 /*
  * directories.c: a directory that belongs to the uid of one child. -1: it is not there, or not as it should be.
- * directory: lent; what it is called in an error.
+ * key: of the configuration, for an error; lent.
  */
-int directory_give(int above, const char *name, const struct identity *owner, const char *directory,
+int directory_give(int above, const char *name, const struct identity *owner, const char *key,
     struct error *);
 /* spool.c: lmtp_spool_directory, made if it can be; a failure is logged. Blocks on that directory. */
 void spool_make(const struct parent *);

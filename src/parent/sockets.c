@@ -46,13 +46,25 @@ socket_adjust(const struct address *address, const struct config_listener *liste
 	const char *path = path_of(address);
 	gid_t gid = (gid_t)-1;
 
-	if (listener->group[0] != '\0' && group_find(listener->group, &gid, error) < 0)
+	if (listener->group[0] != '\0' && group_find(listener, &gid, error) < 0)
 		return -1;
 	if (gid != (gid_t)-1 && lchown(path, (uid_t)-1, gid) < 0)
 		return error_errno(error, ERROR_PERMANENT, "%s: group = %s", path, listener->group);
 	if (chmod(path, config_mode(listener)) < 0)
 		return error_errno(error, ERROR_PERMANENT, "%s: mode = %s", path, listener->mode);
 	return 0;
+}
+
+/* What to do about a path that cannot be bound. */
+static const char *
+hint(int reason)
+{
+	if (reason == ENOENT || reason == ENOTDIR)
+		return "; its directory has to be there, run_directory alone is made";
+	if (reason == EACCES)
+		return "; we have to be able to write in its directory: under systemd it has to be root's, as "
+		       "/run/restante is";
+	return "";
 }
 
 /* Nobody may connect before mode and group are what they shall be. */
@@ -64,7 +76,8 @@ bind_closed(int descriptor, const struct address *address, struct error *error)
 
 	umask(mask);
 	if (status < 0)
-		return error_errno(error, ERROR_PERMANENT, "cannot listen on %s", path_of(address));
+		return error_set(error, ERROR_PERMANENT, "cannot listen on %s: %s%s", path_of(address),
+		    strerrordesc_np(errno), hint(errno));
 	return 0;
 }
 

@@ -25,7 +25,7 @@ groups_check(const struct config *config, struct error *error)
 
 	for (uint32_t i = 0; i < config->listener_count; i++)
 		if (config->listeners[i].group[0] != '\0' &&
-		    group_find(config->listeners[i].group, &gid, error) < 0)
+		    group_find(&config->listeners[i], &gid, error) < 0)
 			return -1;
 	return 0;
 }
@@ -140,6 +140,39 @@ trial_users(const char *config_path, const char *programs)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_OSERR;
 }
 
+/* Where something is to be made at the start there should be a directory; systemd makes run_directory then. */
+static void
+directory_doubt(const struct parent *parent, const char *what, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char above[PATH_SIZE];
+
+	snprintf(above, sizeof(above), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	if (strcmp(above, parent->trial.config.run_directory) != 0 && access(above, F_OK) < 0)
+		fprintf(stderr, "%s: warning: %s: %s: %s\n", parent->config_path, what, above,
+		    strerrordesc_np(errno));
+}
+
+static void
+doubts_print(const struct parent *parent)
+{
+	const struct config *config = &parent->trial.config;
+	char text[PROBLEMS_SIZE];
+
+	config_doubts(config, parent->config_path, text, sizeof(text));
+	if (text[0] != '\0')
+		fprintf(stderr, "%s\n", text);
+	if (config_speaks(config, CONFIG_LMTP))
+		directory_doubt(parent, "lmtp_spool_directory", config->lmtp_spool_directory);
+	for (uint32_t i = 0; i < config->listener_count; i++) {
+		const struct config_listener *listener = &config->listeners[i];
+
+		snprintf(text, sizeof(text), "listener `%s`", listener->title);
+		if (config_is_path(listener->address))
+			directory_doubt(parent, text, listener->address);
+	}
+}
+
 int
 trial_run(struct parent *parent)
 {
@@ -154,9 +187,7 @@ trial_run(struct parent *parent)
 		if (errno != EINTR)
 			return EX_OSERR;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		config_doubts(&parent->trial.config, parent->config_path, problems, sizeof(problems));
-		if (problems[0] != '\0')
-			fprintf(stderr, "%s\n", problems);
+		doubts_print(parent);
 		return 0;
 	}
 	if (WIFSIGNALED(status))

@@ -269,7 +269,7 @@ path_text(const struct path *path, char text[ADDRESS_SIZE])
 		*end++ = '"';
 	if (path->domain[0] != '\0') {
 		*end++ = '@';
-		end = stpcpy(end, path->domain);
+		end = mempcpy(end, path->domain, strnlen(path->domain, (size_t)(text + ADDRESS_SIZE - 1 - end)));
 	}
 	*end = '\0';
 }

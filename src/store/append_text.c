@@ -29,12 +29,12 @@ append_text_rewind(struct append_text *text)
 	text->before = '\n';
 }
 
-/* Returns how much of output was filled: one octet more than the input at most. */
+/* Returns how much was filled of output: one octet more than the input at most. */
 static size_t
-line_ends_convert(struct append_text *text, size_t size)
+line_ends_convert(struct append_text *text, char *output, size_t size)
 {
 	const char *from = text->input, *end = from + size;
-	char *to = text->output;
+	char *to = output;
 
 	while (from < end) {
 		const char *cr;
@@ -58,7 +58,7 @@ line_ends_convert(struct append_text *text, size_t size)
 			from++;
 		}
 	}
-	return (size_t)(to - text->output);
+	return (size_t)(to - output);
 }
 
 static ssize_t
@@ -79,30 +79,43 @@ message_read(struct append_text *text, struct error *error)
 	return n;
 }
 
+/* The head, if that is all: true. A short one is put before what comes next. */
+static bool
+head_next(struct append_text *text, const char **piece, size_t *used)
+{
+	const struct delivery *delivery = text->delivery;
+
+	text->head_done = true;
+	if (delivery->head_size > APPEND_HEAD_SIZE) {
+		*piece = delivery->head;
+		return true;
+	}
+	if (delivery->head_size > 0)
+		memcpy(text->output, delivery->head, delivery->head_size);
+	*used = delivery->head_size;
+	return false;
+}
+
 /* Goes on until something comes of it: a CR alone is held back. */
 ssize_t
 append_text_next(struct append_text *text, const char **piece, struct error *error)
 {
-	size_t size = 0;
+	size_t used = 0, size = 0;
 
-	if (!text->head_done) {
-		text->head_done = true;
-		*piece = text->delivery->head;
-		if (text->delivery->head_size > 0)
-			return (ssize_t)text->delivery->head_size;
-	}
+	if (!text->head_done && head_next(text, piece, &used))
+		return (ssize_t)text->delivery->head_size;
 	*piece = text->output;
 	while (size == 0 && !text->ended) {
 		ssize_t n = message_read(text, error);
 
 		if (n < 0)
 			return -1;
-		size = line_ends_convert(text, (size_t)n);
+		size = line_ends_convert(text, text->output + used, (size_t)n);
 		text->ended = n == 0;
 		if (text->ended && text->holds_cr)
-			text->output[size++] = '\r';
+			text->output[used + size++] = '\r';
 	}
-	return (ssize_t)size;
+	return (ssize_t)(used + size);
 }
 
 int

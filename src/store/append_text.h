@@ -13,6 +13,7 @@
 #include "store/append.h"
 
 #define APPEND_TEXT_SIZE (64 * 1024)
+#define APPEND_HEAD_SIZE (4 * 1024)	/* a head up to that leaves together with what is behind it */
 
 struct append_text {
 	const struct delivery *delivery;
@@ -21,7 +22,7 @@ struct append_text {
 	bool holds_cr;		/* a CR of which is not known yet what follows */
 	char before;		/* the octet before that */
 	char input[APPEND_TEXT_SIZE];
-	char output[APPEND_TEXT_SIZE + 2];
+	char output[APPEND_HEAD_SIZE + APPEND_TEXT_SIZE + 2];
 };
 
 /* It is large; the caller frees it. NULL: no memory. */

@@ -2,10 +2,10 @@
 
 #include "store/index_output.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/octets.h"
 
 struct index_output *
 index_output_begin(int file)
@@ -23,16 +23,7 @@ index_output_begin(int file)
 static void
 output_flush(struct index_output *output)
 {
-	size_t done = 0;
-
-	while (!output->failed && done < output->used) {
-		ssize_t n = write(output->file, output->chunk + done, output->used - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			output->failed = true;
-	}
+	output->failed = output->failed || octets_write(output->file, output->chunk, output->used) != 0;
 	output->used = 0;
 }
 

@@ -37,7 +37,7 @@ maildir_file_path(const struct index_list *list, const struct index_entry *entry
     char path[MAILDIR_PATH_SIZE])
 {
 	char *limit = path + MAILDIR_PATH_SIZE - 1;
-	char *end = stpcpy(path, maildir_directory_names[entry->directory]);
+	char *end = text_put(path, limit, maildir_directory_names[entry->directory]);
 
 	*end++ = '/';
 	end = text_put(end, limit, index_base(list, entry));

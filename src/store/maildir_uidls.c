@@ -13,6 +13,7 @@
 
 #include <xxhash.h>
 
+#include "base/octets.h"
 #include "store/maildir_name.h"
 #include "store/text_file.h"
 
@@ -139,15 +140,7 @@ text_make(const struct uidl_table *table, size_t *size)
 static int
 file_fill(int file, const char *text, size_t size)
 {
-	for (size_t done = 0; done < size;) {
-		ssize_t n = write(file, text + done, size - done);
-
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			return -1;
-	}
-	return fsync(file);
+	return octets_write(file, text, size) == 0 ? fsync(file) : -1;
 }
 
 /* The caller has the maildrop's lock: a temporary file that is there is a crash's. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/octets.h"
 #include "store/mbox_index.h"
 #include "store/mbox_scan.h"
 
@@ -103,19 +104,12 @@ static int
 range_append(int from, int to, uint64_t begin, uint64_t end, char *chunk, struct error *error)
 {
 	while (begin < end) {
-		size_t size = end - begin < CHUNK_SIZE ? (size_t)(end - begin) : CHUNK_SIZE, done = 0;
+		size_t size = end - begin < CHUNK_SIZE ? (size_t)(end - begin) : CHUNK_SIZE;
 
 		if (mbox_read_all(from, begin, chunk, size, error) != 0)
 			return -1;
-		while (done < size) {
-			ssize_t n = write(to, chunk + done, size - done);
-
-			if (n < 0 && errno == EINTR)
-				continue;
-			if (n <= 0)
-				return error_errno(error, ERROR_TEMPORARY, "cannot write the new mbox");
-			done += (size_t)n;
-		}
+		if (octets_write(to, chunk, size) != 0)
+			return error_errno(error, ERROR_TEMPORARY, "cannot write the new mbox");
 		begin += size;
 	}
 	return 0;

@@ -9,26 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/octets.h"
+
 /* As much as there is, up to the size that it had when it was opened. */
-static ssize_t
-fill(int file, char *text, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = pread(file, text + done, size - done, (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
-}
-
 static int
 read_all(char **text, size_t *size, int file, const char *name, struct error *error)
 {
@@ -45,7 +28,7 @@ read_all(char **text, size_t *size, int file, const char *name, struct error *er
 	buffer = malloc((size_t)status.st_size + 1);
 	if (buffer == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for %.150s", name);
-	n = fill(file, buffer, (size_t)status.st_size);
+	n = octets_read(file, buffer, (size_t)status.st_size);
 	if (n < 0) {
 		error_errno(error, ERROR_TEMPORARY, "cannot read %.150s", name);
 		free(buffer);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/octets.h"
 #include "base/secret.h"
 
 /* A change in progress: the locked directory, the old text, the new text. */
@@ -36,6 +37,7 @@ static int
 resolve(struct edit *edit, const char *path, struct error *error)
 {
 	char *slash;
+	size_t size;
 
 	/* A file that is to be made has no real path, but its directory has. */
 	if (realpath(path, edit->path) == NULL) {
@@ -49,9 +51,10 @@ resolve(struct edit *edit, const char *path, struct error *error)
 		    (int)(name - path), path);
 		if (realpath(name == path ? "." : edit->directory_path, edit->path) == NULL)
 			return error_errno(error, ERROR_PERMANENT, "the directory of %s", path);
-		if (strlen(edit->path) + strlen(name) + 2 > sizeof(edit->path))
+		size = strlen(edit->path);
+		if ((size_t)snprintf(edit->path + size, sizeof(edit->path) - size, "/%s", name) >=
+		    sizeof(edit->path) - size)
 			return error_set(error, ERROR_PERMANENT, "%s: too long a path", path);
-		strcat(strcat(edit->path, "/"), name);
 	}
 	slash = strrchr(edit->path, '/');
 	edit->base_name = slash + 1;
@@ -77,14 +80,12 @@ static int
 read_all(struct edit *edit, int file, const struct stat *status, struct error *error)
 {
 	size_t room = (size_t)status->st_size;
-	ssize_t n = 0;
+	ssize_t n;
 
 	edit->old = malloc(room + 1);
-	while (edit->old != NULL && edit->old_size < room &&
-	       (n = read(file, edit->old + edit->old_size, room - edit->old_size)) > 0)
-		edit->old_size += (size_t)n;
-	if (edit->old == NULL || n < 0)
+	if (edit->old == NULL || (n = octets_read(file, edit->old, room)) < 0)
 		return error_errno(error, ERROR_TEMPORARY, "%s", edit->path);
+	edit->old_size = (size_t)n;
 	return 0;
 }
 
@@ -147,7 +148,6 @@ edit_begin(struct edit *edit, const char *path, bool create, struct error *error
 static int
 write_new(struct edit *edit, int file, struct error *error)
 {
-	size_t done = 0;
 	struct stat status;
 
 	if (fstat(file, &status) < 0)
@@ -159,14 +159,7 @@ write_new(struct edit *edit, int file, struct error *error)
 		    error, ERROR_PERMANENT, "cannot keep the owner of %s", edit->path);
 	if (fchmod(file, edit->mode) < 0)
 		return error_errno(error, ERROR_PERMANENT, "%s%s", edit->path, NEW_SUFFIX);
-	while (done < edit->new_size) {
-		ssize_t n = write(file, edit->new_text + done, edit->new_size - done);
-
-		if (n < 0 && errno != EINTR)
-			return error_errno(error, ERROR_TEMPORARY, "%s%s", edit->path, NEW_SUFFIX);
-		done += n < 0 ? 0 : (size_t)n;
-	}
-	if (fsync(file) < 0)
+	if (octets_write(file, edit->new_text, edit->new_size) < 0 || fsync(file) < 0)
 		return error_errno(error, ERROR_TEMPORARY, "%s%s", edit->path, NEW_SUFFIX);
 	return 0;
 }

@@ -107,12 +107,13 @@ static bool
 texts_equal(const char *a, const char *b)
 {
 	char x[CRYPT_OUTPUT_SIZE] = { 0 }, y[CRYPT_OUTPUT_SIZE] = { 0 };
+	size_t a_size = strlen(a), b_size = strlen(b);
 	bool equal;
 
-	if (strlen(a) >= sizeof(x) || strlen(b) >= sizeof(y))
+	if (a_size >= sizeof(x) || b_size >= sizeof(y))
 		return false;
-	strcpy(x, a);
-	strcpy(y, b);
+	memcpy(x, a, a_size);
+	memcpy(y, b, b_size);
 	equal = secret_equal(x, y, sizeof(x));
 	secret_wipe(x, sizeof(x));
 	secret_wipe(y, sizeof(y));
@@ -125,14 +126,16 @@ hash(const char *password, const char *setting, char *output)
 {
 	struct crypt_data *data = calloc(1, sizeof(*data));
 	const char *result;
+	size_t size;
 	bool made;
 
 	if (data == NULL)
 		return false;
 	result = crypt_rn(password, setting, data, sizeof(*data));
-	made = result != NULL && result[0] != '*' && strlen(result) < CRYPT_OUTPUT_SIZE;
+	size = result == NULL ? 0 : strlen(result) + 1;
+	made = result != NULL && result[0] != '*' && size <= CRYPT_OUTPUT_SIZE;
 	if (made)
-		strcpy(output, result);
+		memcpy(output, result, size);
 	secret_wipe(data, sizeof(*data));
 	free(data);
 	return made;

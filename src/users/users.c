@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/octets.h"
 #include "base/secret.h"
 #include "users/line.h"
 #include "users/password.h"
@@ -201,8 +202,8 @@ static char *
 slurp(int file, const char *path, size_t *size, struct error *error)
 {
 	struct stat status;
-	size_t room, used = 0;
-	ssize_t n = 0;
+	size_t room;
+	ssize_t n;
 	char *text;
 
 	if (fstat(file, &status) < 0) {
@@ -215,16 +216,14 @@ slurp(int file, const char *path, size_t *size, struct error *error)
 	}
 	room = (size_t)status.st_size;
 	text = malloc(room + 1);
-	while (text != NULL && used < room && (n = read(file, text + used, room - used)) > 0)
-		used += (size_t)n;
-	if (text == NULL || n < 0) {
+	if (text == NULL || (n = octets_read(file, text, room)) < 0) {
 		error_errno(error, ERROR_TEMPORARY, "%s", path);
 		if (text != NULL)
-			secret_wipe(text, used);
+			secret_wipe(text, room);
 		free(text);
 		return NULL;
 	}
-	*size = used;
+	*size = (size_t)n;
 	return text;
 }
 
