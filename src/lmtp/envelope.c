@@ -164,7 +164,7 @@ cmd_mail(struct session *s, char *arguments)
 	return COMMAND_DONE;
 }
 
-/* The array has room for one more, and behind it as much for sorting. */
+/* The array has room for one more. */
 static bool
 recipients_grow(struct session *s)
 {
@@ -173,7 +173,7 @@ recipients_grow(struct session *s)
 
 	if (s->recipient_count < s->recipients_size)
 		return true;
-	grown = realloc(s->recipients, 2 * size * sizeof(struct recipient *));
+	grown = realloc(s->recipients, size * sizeof(struct recipient *));
 	if (grown == NULL)
 		return false;
 	s->recipients = grown;

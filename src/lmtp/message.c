@@ -3,7 +3,6 @@
 #include "lmtp/engine.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -75,28 +74,14 @@ outcomes_tell(struct session *s)
 		transaction_end(s);
 }
 
-static int
-recipient_order(const void *a, const void *b)
+/* One address gets one copy, however often RCPT named it. */
+static const struct recipient *
+recipient_first(const struct session *s, size_t index)
 {
-	const struct recipient *one = *(struct recipient *const *)a, *other = *(struct recipient *const *)b;
-	int order = strcmp(one->path.local, other->path.local);
-
-	if (order == 0)
-		order = strcasecmp(one->path.domain, other->path.domain);
-	return order != 0 ? order : one->number < other->number ? -1 : 1;
-}
-
-/* One address gets one copy, however often RCPT named it. Each with each would hold up all other clients. */
-static void
-recipients_pair(struct session *s)
-{
-	struct recipient **sorted = s->recipients + s->recipients_size;
-
-	memcpy(sorted, s->recipients, s->accepted_count * sizeof(struct recipient *));
-	qsort(sorted, s->accepted_count, sizeof(struct recipient *), recipient_order);
-	for (size_t i = 1; i < s->accepted_count; i++)
-		if (path_equal(&sorted[i - 1]->path, &sorted[i]->path))
-			sorted[i]->first = sorted[i - 1]->first != NULL ? sorted[i - 1]->first : sorted[i - 1];
+	for (size_t i = 0; i < index; i++)
+		if (path_equal(&s->recipients[i]->path, &s->recipients[index]->path))
+			return s->recipients[i];
+	return NULL;
 }
 
 static void
@@ -113,10 +98,10 @@ message_end(struct session *s)
 	hops_end(&s->hops, recipient_looped, s);
 	s->state = SESSION_DELIVERY;
 	s->delivering = true;
-	recipients_pair(s);
 	for (size_t i = 0; i < s->accepted_count; i++) {
 		struct recipient *recipient = s->recipients[i];
 
+		recipient->first = recipient_first(s, i);
 		if (s->spool != VERDICT_OK || recipient->looped || hops_too_many(&s->hops))
 			recipient_fail(s, recipient);
 		else if (recipient->first == NULL)
@@ -126,33 +111,14 @@ message_end(struct session *s)
 	outcomes_tell(s);
 }
 
-/* Among those that were not told their outcome. They stand there in the order of their numbers. */
-static struct recipient *
-recipient_find(const struct session *s, unsigned number)
-{
-	size_t first = s->told_count, end = s->accepted_count;
-
-	while (first < end) {
-		size_t middle = first + (end - first) / 2;
-
-		if (s->recipients[middle]->number < number)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	return first < s->accepted_count && s->recipients[first]->number == number ? s->recipients[first] : NULL;
-}
-
 void
 session_delivered(struct session *s, unsigned number, enum verdict verdict)
 {
-	struct recipient *recipient;
-
 	if (s->state != SESSION_DELIVERY)
 		return;
-	recipient = recipient_find(s, number);
-	if (recipient != NULL && recipient->verdict == VERDICT_NONE)
-		recipient->verdict = verdict;
+	for (size_t i = s->told_count; i < s->accepted_count; i++)
+		if (s->recipients[i]->number == number && s->recipients[i]->verdict == VERDICT_NONE)
+			s->recipients[i]->verdict = verdict;
 	outcomes_tell(s);
 }
 

@@ -126,10 +126,7 @@ struct session {
 	bool mail_seen;			/* MAIL was said, and be it in vain, since the last transaction */
 	bool in_transaction, delivering;
 	struct envelope envelope;
-	/*
-	 * accepted: [0 .. accepted_count); asked: [asked_start .. recipient_count). Behind recipients_size is as
-	 * much room again, where those that were accepted are sorted.
-	 */
+	/* accepted: [0 .. accepted_count); asked: [asked_start .. recipient_count). */
 	struct recipient **recipients;
 	size_t accepted_count, asked_start, recipient_count, recipients_size;
 	size_t told_count;		/* how many outcomes were written */
