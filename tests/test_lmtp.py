@@ -152,6 +152,23 @@ def test_a_poll_reads_nothing_of_what_was_delivered(server):
     client.close()
 
 
+def test_a_user_whose_name_holds_the_delimiter(server):
+    """What looks like an extension of anna's address is somebody else's name: his mail is not hers, in no folder."""
+    anna, work = server.add_user("anna"), server.add_user("anna+work")
+    server.options["lmtp_detail_folders"] = "yes"
+    for user in anna, work:
+        for part in "cur", "new", "tmp":
+            os.makedirs(user.maildir + "/.work/" + part)
+        user.give_away()
+    server.start()
+    client = server.lmtp()
+    client.hello()
+    for name in "anna+Work", "anna+work", "anna+work", "anna+more", "anna":
+        assert client.deliver(MESSAGE, name + "@localhost")[0].startswith("250 ")
+    client.close()
+    assert (len(fetched(server, anna)), len(fetched(server, work))) == (2, 3)
+
+
 def test_a_full_maildrop(server):
     anna, bert = server.add_user("anna"), server.add_user("bert")
     server.options["quota_storage_max"] = 4000

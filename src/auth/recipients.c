@@ -164,6 +164,18 @@ find_lower(const struct auth *auth, const char *name)
 }
 
 static const struct user *
+find_name(const struct auth *auth, const char *name, const char *otherwise)
+{
+	const struct user *user = users_find(auth->users.users, name);
+
+	if (user == NULL && *otherwise != '\0')
+		user = users_find(auth->users.users, otherwise);
+	if (user == NULL)
+		user = find_lower(auth, name);
+	return user != NULL ? user : find_lower(auth, otherwise);
+}
+
+static const struct user *
 find(struct auth *auth, const struct ipc_recipient *asked, struct error *error)
 {
 	const struct user *user;
@@ -172,13 +184,9 @@ find(struct auth *auth, const struct ipc_recipient *asked, struct error *error)
 		error_set(error, ERROR_TEMPORARY, "the users file cannot be read");
 		return NULL;
 	}
-	user = users_find(auth->users.users, asked->user);
-	if (user == NULL && asked->otherwise[0] != '\0')
-		user = users_find(auth->users.users, asked->otherwise);
+	user = find_name(auth, asked->extended, asked->extended_otherwise);
 	if (user == NULL)
-		user = find_lower(auth, asked->user);
-	if (user == NULL)
-		user = find_lower(auth, asked->otherwise);
+		user = find_name(auth, asked->user, asked->otherwise);
 	if (user == NULL)
 		error_set(error, ERROR_GONE, "there is no such user");
 	return user;

@@ -83,6 +83,40 @@ test_who(void **state)
 	assert_true(is_silent(&world.parent));
 }
 
+/* "anna+work" is somebody else than anna, if there is such a user. */
+static void
+test_a_name_with_the_delimiter(void **state)
+{
+	static const struct {
+		const char *extended, *extended_otherwise, *user, *otherwise, *found;
+	} cases[] = {
+		{ "anna+work@b", "anna+work", "anna@b", "anna", "anna+work" },
+		{ "Anna+Work@b", "Anna+Work", "Anna@b", "Anna", "anna+work" },
+		{ "anna+Work@b", "anna+Work", "anna@b", "anna", "anna+work" },
+		{ "anna+work@b", "", "anna@b", "", "anna@b" },
+		{ "anna+x@b", "anna+x", "anna@b", "anna", "anna@b" },
+		{ "bert+y@b", "bert+y", "bert@b", "bert", "bert+y@b" },
+	};
+
+	(void)state;
+	write_users("anna:{PLAIN}a:5000:5001::/srv/mail/u/anna\nanna@b:{PLAIN}a:5000:5001::/srv/mail/u/anna@b\n"
+		    "anna+work:{PLAIN}a:5000:5001::/srv/mail/u/anna+work\n"
+		    "bert:{PLAIN}a:5000:5001::/srv/mail/u/bert\nbert+y@b:{PLAIN}a:5000:5001::/srv/mail/u/bert+y@b\n");
+	give_maildrop(5000, 5001, "/srv/mail");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ipc_recipient asked = { .delivery = i };
+		char place[128];
+
+		strcpy(asked.extended, cases[i].extended);
+		strcpy(asked.extended_otherwise, cases[i].extended_otherwise);
+		strcpy(asked.user, cases[i].user);
+		strcpy(asked.otherwise, cases[i].otherwise);
+		send_message(&world.lmtp, IPC_RECIPIENT, &asked, -1);
+		snprintf(place, sizeof(place), "maildir:/srv/mail/u/%s/Maildir", cases[i].found);
+		expect_found(i, cases[i].found, place, 0, 0);
+	}
+}
+
 static void
 test_quota(void **state)
 {
@@ -301,6 +335,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(test_found),
 		TEST(test_who),
+		TEST(test_a_name_with_the_delimiter),
 		TEST(test_quota),
 		TEST(test_a_changed_file),
 		TEST(test_a_process_that_does_not_start),

@@ -83,7 +83,8 @@ const struct ipc_rule ipc_rules[IPC_TYPE_COUNT] = {
 
 	RULE(IPC_WARRANT_KEY, AUTH, MAILDROP, BODY(ipc_warrant_key)),
 	RULE(IPC_RECIPIENT, LMTP, AUTH, BODY(ipc_recipient),
-		.strings = { STRING(ipc_recipient, user), STRING(ipc_recipient, otherwise) }),
+		.strings = { STRING(ipc_recipient, extended), STRING(ipc_recipient, extended_otherwise),
+			STRING(ipc_recipient, user), STRING(ipc_recipient, otherwise) }),
 	RULE(IPC_RECIPIENT_FOUND, AUTH, LMTP, BODY(ipc_recipient_found),
 		.strings = { STRING(ipc_recipient_found, warrant.user),
 			STRING(ipc_recipient_found, warrant.place) }),

@@ -263,7 +263,9 @@ struct ipc_warrant {
 struct ipc_recipient {
 	uint64_t delivery;		/* chosen by lmtp, never used again; in every answer */
 	uint64_t session;		/* of lmtp, for the log */
-	char user[USER_SIZE];		/* who is looked for: the address without its extension */
+	/* The address with its extension, and its local part: there may be a user of that name. "": nobody. */
+	char extended[USER_SIZE], extended_otherwise[USER_SIZE];
+	char user[USER_SIZE];		/* who is looked for else: the address without its extension */
 	char otherwise[USER_SIZE];	/* and if there is none, this one; "": nobody */
 	uint32_t gone;			/* a maildrop process that does not deliver (any more); 0: none */
 };

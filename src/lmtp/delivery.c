@@ -31,7 +31,8 @@ is_local_domain(const struct lmtp *lmtp, const char *domain)
 static struct ipc_recipient
 question_about(const struct delivery *d)
 {
-	const struct path *base = &d->recipient->base;
+	const struct path *path = &d->recipient->path, *base = &d->recipient->base;
+	bool is_local = is_local_domain(d->connection->lmtp, base->domain);
 	struct ipc_recipient question;
 
 	memset(&question, 0, sizeof(question));
@@ -39,9 +40,24 @@ question_about(const struct delivery *d)
 	question.session = d->connection->session.id;
 	question.gone = d->gone;
 	path_text(base, question.user);
-	if (is_local_domain(d->connection->lmtp, base->domain))
+	if (is_local)
 		snprintf(question.otherwise, sizeof(question.otherwise), "%s", base->local);
+	if (strcmp(path->local, base->local) == 0)
+		return question;
+	path_text(path, question.extended);
+	if (is_local)
+		snprintf(question.extended_otherwise, sizeof(question.extended_otherwise), "%s", path->local);
 	return question;
+}
+
+/* A user whose own name holds the delimiter: there is no extension. */
+static bool
+is_extended_name(const struct delivery *d)
+{
+	struct ipc_recipient question = question_about(d);
+
+	return strcasecmp(d->warrant.user, question.extended) == 0 ||
+	    strcasecmp(d->warrant.user, question.extended_otherwise) == 0;
 }
 
 /* -1: there is no auth to be asked. */
@@ -211,7 +227,7 @@ deliver(struct delivery *d, struct maildrop_door *door, struct error *error)
 	message.session = c->session.id;
 	message.warrant = d->warrant;
 	path_text(&c->session.envelope.sender, message.sender);
-	if (c->lmtp->settings.lmtp_detail_folders)
+	if (c->lmtp->settings.lmtp_detail_folders && !is_extended_name(d))
 		snprintf(message.folder, sizeof(message.folder), "%s", d->recipient->detail);
 	writer_init(&head, (char *)message.head, sizeof(message.head), NULL, NULL);
 	if (!session_trace(&c->session, d->recipient, time(NULL), &head))

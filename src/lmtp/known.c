@@ -2,6 +2,7 @@
 
 #include "lmtp/known.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,13 +14,19 @@ struct known {
 	struct ipc_warrant warrant;
 };
 
+static const char *
+name_of(const struct ipc_recipient *question)
+{
+	return question->extended[0] != '\0' ? question->extended : question->user;
+}
+
 /* FNV-1a. The clients are MTAs of ours: who makes names collide makes auth be asked, as without this. */
 static size_t
 slot_of(const struct ipc_recipient *question)
 {
 	uint32_t hash = 2166136261u;
 
-	for (const char *c = question->user; *c != '\0'; c++)
+	for (const char *c = name_of(question); *c != '\0'; c++)
 		hash = (hash ^ (unsigned char)*c) * 16777619u;
 	return (hash ^ hash >> 16) & (KNOWN_SLOTS - 1);
 }
@@ -29,7 +36,7 @@ known_find(const struct lmtp *lmtp, const struct ipc_recipient *question)
 {
 	const struct known *known = lmtp->known != NULL ? &lmtp->known[slot_of(question)] : NULL;
 
-	if (known == NULL || known->until <= lmtp->loop.now || strcmp(known->user, question->user) != 0)
+	if (known == NULL || known->until <= lmtp->loop.now || strcmp(known->user, name_of(question)) != 0)
 		return NULL;
 	return &known->warrant;
 }
@@ -46,7 +53,7 @@ known_keep(struct lmtp *lmtp, const struct ipc_recipient *question, const struct
 		return;
 	known = &lmtp->known[slot_of(question)];
 	known->until = lmtp->loop.now + KNOWN_MILLISECONDS;
-	memcpy(known->user, question->user, sizeof(known->user));
+	snprintf(known->user, sizeof(known->user), "%s", name_of(question));
 	known->warrant = *warrant;
 }
 

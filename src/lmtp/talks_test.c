@@ -124,6 +124,8 @@ test_what_is_handed_on(void **state)
 		user_expects_reply(user, "250 2.1.5");
 		assert_string_equal(ring.recipient.user, cases[i].user);
 		assert_string_equal(ring.recipient.otherwise, cases[i].otherwise);
+		assert_string_equal(ring.recipient.extended,
+		    strchr(cases[i].recipient, '+') != NULL ? cases[i].recipient : "");
 		assert_string_equal(delivery->message.folder, cases[i].folder);
 		assert_string_equal(delivery->message.sender, "s@a.example");
 		assert_string_equal(delivery->message.warrant.user, cases[i].user);
