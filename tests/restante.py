@@ -453,6 +453,16 @@ class LmtpClient:
         self.say(line + "\r\n")
         return self.reply()
 
+    def is_silent(self):
+        """Nothing was said that has not been read yet."""
+        with contextlib.suppress(BlockingIOError):
+            self.socket.setblocking(False)
+            try:
+                return not self.socket.recv(1, socket.MSG_PEEK)
+            finally:
+                self.socket.settimeout(PATIENCE_SECONDS)
+        return True
+
     def hello(self):
         return self.ask("LHLO client.example")
 

@@ -202,7 +202,7 @@ maildrops_gone(struct auth *auth, uint32_t number)
 	while (maildrop != NULL && (!link_is_open(&maildrop->link) || maildrop->number != number))
 		maildrop = maildrop->next;
 	if (maildrop != NULL)
-		maildrop_free(maildrop);
+		link_hear(&maildrop->link);
 }
 
 void

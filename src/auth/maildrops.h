@@ -31,8 +31,8 @@ struct maildrop_wait {
  */
 void maildrops_find(struct maildrop_wait *, uint32_t uid, uint32_t gid, const char *root);
 /*
- * That process serves nobody any more. It knows that, or has ended: but where nothing is sent to it auth does not
- * hear of it, or later than others do.
+ * lmtp says that this process serves nobody any more. auth may hear of that later than others do, so it looks now;
+ * lmtp talks to strangers, and is not believed.
  */
 void maildrops_gone(struct auth *, uint32_t number);
 /* It no longer waits. */

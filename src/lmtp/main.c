@@ -26,6 +26,7 @@
 #include "lmtp/delivery.h"
 #include "lmtp/known.h"
 #include "lmtp/lmtp.h"
+#include "lmtp/spool.h"
 #include "sandbox/sandbox.h"
 
 #define CONTROL_DESCRIPTOR 3
@@ -174,6 +175,7 @@ main(int argc, char *argv[])
 	log_gather();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);	/* a file that is too big is an error that the client hears of */
+	spool_clear(argv[2]);
 	spool.path = argv[2];
 	/* Before the sandbox, because OpenSSL looks at what the machine is like. */
 	if (tls_startup(&error) < 0 || sandbox_enter(SANDBOX_LMTP, &spool, 1, &error) < 0) {

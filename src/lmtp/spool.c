@@ -2,6 +2,8 @@
 
 #include "lmtp/spool.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -16,6 +18,32 @@
 
 #define SEALS       (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 #define MEMORY_STEP 4096
+
+#define NAME_LENGTH 16		/* of a file, while it has a name: hexadecimal digits */
+
+static bool
+is_name(const char *name)
+{
+	size_t length = 0;
+
+	while (isxdigit((unsigned char)name[length]))
+		length++;
+	return length == NAME_LENGTH && name[length] == '\0';
+}
+
+void
+spool_clear(const char *directory)
+{
+	DIR *entries = opendir(directory);
+	const struct dirent *entry;
+
+	if (entries == NULL)
+		return;
+	while ((entry = readdir(entries)) != NULL)
+		if (is_name(entry->d_name))
+			(void)unlinkat(dirfd(entries), entry->d_name, 0);
+	closedir(entries);
+}
 
 void
 spool_begin(struct spool *spool, const char *directory, uint64_t name)
@@ -33,7 +61,8 @@ failed(struct error *error, const char *what)
 
 /*
  * Two descriptors of one file, of which the one that is handed on can only be read. O_TMPFILE gives no second
- * one without /proc. What a crash leaves between these calls is an empty file.
+ * one without /proc. What a crash leaves between these calls is an empty file, which the next process removes;
+ * if this one still runs by then, it may have lost its name already.
  */
 static int
 file_make(struct spool *spool, struct error *error)
@@ -51,7 +80,7 @@ file_make(struct spool *spool, struct error *error)
 	spool->sealed = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (spool->sealed < 0)
 		result = failed(error, spool->directory);
-	if (unlink(path) != 0 && result == 0)
+	if (unlink(path) != 0 && errno != ENOENT && result == 0)
 		result = failed(error, spool->directory);
 	return result;
 }

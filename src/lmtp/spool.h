@@ -24,6 +24,8 @@ struct spool {
 	bool whole;
 };
 
+/* Removes what a process that was killed has left there. What others put there stays. */
+void spool_clear(const char *directory);
 /* Sets all that is said in the first two fields; allocates nothing. */
 void spool_begin(struct spool *, const char *directory, uint64_t name);
 /* ERROR_FULL: there is no room on the disk; ERROR_TEMPORARY. Then only spool_end() is allowed. */

@@ -691,6 +691,29 @@ test_too_many_descriptors(void **state)
 	assert_int_equal(mail_of("bert"), 2);
 }
 
+/* What lmtp would not have taken is not written first and weighed later: a file may say that it holds anything. */
+static void
+test_a_file_that_is_too_big(void **state)
+{
+	struct ipc_warrant warrant = warrant_for("maildir", "bert");
+	struct ipc_deliver deliver;
+	int message = message_of("", 0);
+
+	(void)state;
+	t.config.lmtp_size_max_octets = 100000;
+	begin_again();
+	warrant_seal(&warrant, &t.key);
+	for (uint64_t i = 0; i < 2; i++) {
+		assert_int_equal(ftruncate(message, 100000 + (off_t)i), 0);
+		deliver = deliver_of(&warrant, i, "");
+		send_to(&lmtp, &deliver, message);
+		expect(i, i == 0 ? ERROR_NONE : ERROR_TEMPORARY);
+	}
+	close(message);
+	assert_true(log_has("reason=\"the message is bigger than lmtp_size_max_octets\""));
+	assert_int_equal(mail_of("bert"), 1);
+}
+
 #define SHORT_SIZE 300000
 #define LONG_SIZE  900000
 
@@ -936,6 +959,8 @@ test_another_directory(void **state)
 	maildrop_make("anna");
 	send_warrant(1, warrant_for("maildir", "anna"), "");
 	expect(1, ERROR_GONE);
+	/* auth is asked for another process now, and looks whether this one has ended. */
+	assert_int_equal(recv(t.auth.descriptor, away, 1, MSG_DONTWAIT), 0);
 	expect_the_end(&t.auth);
 	expect_the_end(&lmtp);
 	/* Who is there already stays. */
@@ -1005,6 +1030,7 @@ run(void)
 		TEST(test_two_doors),
 		TEST(test_strange_descriptors),
 		TEST(test_too_many_descriptors),
+		TEST(test_a_file_that_is_too_big),
 		TEST(test_a_file_that_changes),
 		TEST(test_a_disk_that_fails),
 		TEST(test_others_go_on),

@@ -51,6 +51,15 @@ head_convert(char head[TRACE_SIZE], const struct ipc_deliver *deliver)
 	return used;
 }
 
+/* lmtp takes nothing that is bigger; whoever hands that in may not have room made for it first. */
+static bool
+is_too_big(const struct parcel *parcel, const struct stat *status)
+{
+	uint64_t limit = parcel->rules->message_octets_max;
+
+	return limit > 0 && (uint64_t)status->st_size > limit;
+}
+
 /* Anything but a file might keep a thread for ever. */
 int
 parcel_look(struct parcel *parcel, bool *large, struct error *error)
@@ -62,11 +71,13 @@ parcel_look(struct parcel *parcel, bool *large, struct error *error)
 		return error_set(error, ERROR_TEMPORARY, "too many open descriptors");
 	if (fstat(parcel->message, &status) != 0 || !S_ISREG(status.st_mode))
 		return error_set(error, ERROR_TEMPORARY, "the message is not in a file");
+	if (is_too_big(parcel, &status))
+		return error_set(error, ERROR_TEMPORARY, "the message is bigger than lmtp_size_max_octets");
 	place_find(parcel);
 	parcel->delivery = (struct delivery){ .place = parcel->place,
 		.index_directory = parcel->rules->index_directory, .sender = deliver->sender,
 		.head = parcel->head, .head_size = head_convert(parcel->head, deliver),
-		.message = parcel->message, .message_size = (uint64_t)status.st_size,
+		.message = parcel->message, .message_size = (uint64_t)status.st_size, .message_size_known = true,
 		.quota = { deliver->warrant.octets_max, deliver->warrant.messages_max,
 		    parcel->rules->quota_warning_percent } };
 	*large = status.st_size > LARGE_OCTETS;

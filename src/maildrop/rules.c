@@ -39,6 +39,7 @@ rules_new(const struct config *config, int index_directory)
 	rules->bad_command_delay_milliseconds = config->bad_command_delay_milliseconds;
 	rules->takeover = (enum config_takeover)config->takeover;
 	rules->takeover_milliseconds = config->takeover_silent_seconds * 1000;
+	rules->message_octets_max = config->lmtp_size_max_octets;
 	rules->quota_warning_percent = (unsigned)config->quota_warning_percent;
 	rules->last = config->last != 0;
 	rules->index_directory = index_directory;

@@ -19,6 +19,7 @@ struct rules {
 	uint64_t bad_command_delay_milliseconds;
 	enum config_takeover takeover;
 	uint64_t takeover_milliseconds;	/* CONFIG_TAKEOVER_SILENT: for how long */
+	uint64_t message_octets_max;	/* of mail that is delivered; 0: no limit */
 	unsigned quota_warning_percent;	/* 0: no warning */
 	bool last;			/* LAST of RFC 1460 is answered */
 	int index_directory;		/* as in store_open_with() */

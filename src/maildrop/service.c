@@ -349,7 +349,7 @@ retire(void)
 	pthread_mutex_lock(&service.auth_lock);
 	alone = service.auth_gone;
 	if (!service.retiring && service.auth.descriptor >= 0)
-		shutdown(service.auth.descriptor, SHUT_RD);
+		shutdown(service.auth.descriptor, SHUT_RDWR);
 	service.retiring = true;
 	pthread_mutex_unlock(&service.auth_lock);
 	if (alone)

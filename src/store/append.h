@@ -41,8 +41,9 @@ struct delivery {
 	const char *head;	/* lines to put before the message, each ended by LF */
 	size_t head_size;
 	int message;		/* read from 0 to its end with pread; LF or CRLF as they came */
-	/* It has exactly so many octets, or the delivery fails (ERROR_TEMPORARY). 0: as many as it has. */
+	/* It has exactly so many octets, or the delivery fails (ERROR_TEMPORARY), where that is known beforehand. */
 	uint64_t message_size;
+	bool message_size_known;
 	struct quota quota;
 };
 

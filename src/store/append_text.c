@@ -72,7 +72,7 @@ message_read(struct append_text *text, struct error *error)
 	if (n < 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot read the message that is delivered");
 	text->offset += (uint64_t)n;
-	if (text->delivery->message_size != 0 &&
+	if (text->delivery->message_size_known &&
 	    (n == 0 ? text->offset != text->delivery->message_size
 	            : text->offset > text->delivery->message_size))
 		return error_set(error, ERROR_TEMPORARY, "the message that is delivered changes its size");

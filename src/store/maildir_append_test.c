@@ -433,16 +433,19 @@ static void
 test_another_size(void **state)
 {
 	static const struct {
+		bool known;
 		uint64_t said;
 		int result;
-	} cases[] = { { 5, 0 }, { 0, 0 }, { 4, -1 }, { 6, -1 }, { 1, -1 }, { UINT64_MAX, -1 } };
+	} cases[] = { { true, 5, 0 }, { false, 0, 0 }, { true, 0, -1 }, { true, 4, -1 }, { true, 6, -1 },
+		{ true, 1, -1 }, { true, UINT64_MAX, -1 } };
 	size_t stored = 0;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct delivery delivery = { .place = world_place, .index_directory = STORE_INDEX_BESIDE,
 			.sender = "", .head = HEAD, .head_size = strlen(HEAD),
-			.message = message_of("a\r\nb\n", 5), .message_size = cases[i].said };
+			.message = message_of("a\r\nb\n", 5), .message_size = cases[i].said,
+			.message_size_known = cases[i].known };
 		struct append *append;
 		struct error error;
 

@@ -101,7 +101,8 @@ test_another_size(void **state)
 	deliver("a@b", "first\n");
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct delivery delivery = { .place = world_place, .index_directory = STORE_INDEX_BESIDE,
-			.sender = "a@b", .head = "", .message = message_of("a\r\nb\n", 5), .message_size = 5 };
+			.sender = "a@b", .head = "", .message = message_of("a\r\nb\n", 5), .message_size = 5,
+			.message_size_known = true };
 		struct append *append;
 		struct error error;
 		char *content;

@@ -20,6 +20,8 @@
 #define PAUSE_NANOSECONDS_MAX 20000000
 #define STALE_SECONDS     300
 #define OURS              "restante"
+/* A file gets its mode and its name at once: by the sticky bit, which no one else sets, an empty one is known. */
+#define MODE              (S_ISVTX | 0644)
 
 unsigned mbox_lock_wait_milliseconds = 10000;
 
@@ -71,20 +73,28 @@ boot_time(void)
 	return now.tv_sec - up.tv_sec;
 }
 
+/* Was it made by us? One that was killed before it could write leaves an empty one. */
+static bool
+is_ours(int file, const struct stat *status)
+{
+	char content[64] = "";
+	ssize_t size = read(file, content, sizeof(content) - 1);
+
+	return size == 0 ? (status->st_mode & S_ISVTX) != 0 : size > 0 && strstr(content, OURS) != NULL;
+}
+
 /* The fcntl lock is held: nobody of us can hold the dot lock, whatever its content says. */
 static bool
 is_stale(const char *path)
 {
 	int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	char content[64] = "";
 	struct stat status;
 	bool stale;
 
 	if (file < 0)
 		return false;
-	stale = (read(file, content, sizeof(content) - 1) > 0 && strstr(content, OURS) != NULL) ||
-	    (fstat(file, &status) == 0 &&
-	        mbox_lock_is_too_old(status.st_mtime, time(NULL), boot_time()));
+	stale = fstat(file, &status) == 0 &&
+	    (is_ours(file, &status) || mbox_lock_is_too_old(status.st_mtime, time(NULL), boot_time()));
 	close(file);
 	return stale;
 }
@@ -92,7 +102,7 @@ is_stale(const char *path)
 static int
 dot_create(const char *path)
 {
-	int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
 	char content[64];
 	int length, problem;
 

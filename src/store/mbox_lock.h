@@ -10,7 +10,8 @@
  * In a directory where no file can be made there is no dot lock; others cannot make one either.
  * A dot lock whose holder has died is removed: after five minutes, as liblockfile does; at once if
  * it is ours, for then its maker would hold the fcntl lock, or if it is older than the boot (a power
- * failure may have left an empty one).
+ * failure may have left an empty one). Ours says so, or, where its maker was killed before it wrote
+ * that, has the sticky bit.
  */
 #pragma once
 

@@ -141,6 +141,27 @@ test_stale_dot_locks(void **state)
 	assert_false(world_has("", ".lock"));
 }
 
+/* kill -9 between the making of the dot lock and the writing of its text; an empty one of another program counts. */
+static void
+test_empty_dot_locks(void **state)
+{
+	int file = open(world_mbox, O_RDWR | O_CLOEXEC);
+	struct store *store = NULL;
+	struct mbox_lock lock;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(mbox_lock_take(&lock, file, world_mbox, MBOX_LOCK_WRITE, &error), 0);
+	assert_int_equal(truncate(world_path("", ".lock"), 0), 0);
+	close(file);
+	store_close(world_open());
+	assert_false(world_has("", ".lock"));
+	dot_make("");
+	assert_int_equal(store_open(&store, world_place, &error), -1);
+	assert_int_equal(error.kind, ERROR_TEMPORARY);
+	assert_true(world_has("", ".lock"));
+}
+
 /* Both are held while they are held, in this order, and both are gone afterwards. */
 static void
 test_both_are_held(void **state)
@@ -227,6 +248,7 @@ main(void)
 		cmocka_unit_test_setup(test_fcntl_lock_of_another, setup),
 		cmocka_unit_test_setup(test_dot_lock_of_another, setup),
 		cmocka_unit_test_setup(test_stale_dot_locks, setup),
+		cmocka_unit_test_setup(test_empty_dot_locks, setup),
 		cmocka_unit_test_setup(test_both_are_held, setup),
 		cmocka_unit_test_setup(test_no_place_for_a_dot_lock, setup),
 	};
