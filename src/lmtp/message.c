@@ -3,6 +3,7 @@
 #include "lmtp/engine.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -74,14 +75,37 @@ outcomes_tell(struct session *s)
 		transaction_end(s);
 }
 
-/* One address gets one copy, however often RCPT named it. */
-static const struct recipient *
-recipient_first(const struct session *s, size_t index)
+static int
+by_number(const void *a, const void *b)
 {
-	for (size_t i = 0; i < index; i++)
-		if (path_equal(&s->recipients[i]->path, &s->recipients[index]->path))
-			return s->recipients[i];
-	return NULL;
+	const struct recipient *const *x = a, *const *y = b;
+
+	return ((*x)->number > (*y)->number) - ((*x)->number < (*y)->number);
+}
+
+static int
+by_path(const void *a, const void *b)
+{
+	const struct recipient *const *x = a, *const *y = b;
+	int result = path_compare(&(*x)->path, &(*y)->path);
+
+	return result != 0 ? result : by_number(a, b);
+}
+
+/*
+ * One address gets one copy, however often RCPT named it: in the order of addresses equal ones are neighbours.
+ * There may be very many, which must not be compared each with each.
+ */
+static void
+recipients_pair(struct session *s)
+{
+	struct recipient **list = s->recipients;
+
+	qsort(list, s->accepted_count, sizeof(*list), by_path);
+	for (size_t i = 1; i < s->accepted_count; i++)
+		if (path_compare(&list[i - 1]->path, &list[i]->path) == 0)
+			list[i]->first = list[i - 1]->first != NULL ? list[i - 1]->first : list[i - 1];
+	qsort(list, s->accepted_count, sizeof(*list), by_number);
 }
 
 static void
@@ -98,10 +122,11 @@ message_end(struct session *s)
 	hops_end(&s->hops, recipient_looped, s);
 	s->state = SESSION_DELIVERY;
 	s->delivering = true;
+	if (s->accepted_count > 1)
+		recipients_pair(s);
 	for (size_t i = 0; i < s->accepted_count; i++) {
 		struct recipient *recipient = s->recipients[i];
 
-		recipient->first = recipient_first(s, i);
 		if (s->spool != VERDICT_OK || recipient->looped || hops_too_many(&s->hops))
 			recipient_fail(s, recipient);
 		else if (recipient->first == NULL)

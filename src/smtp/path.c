@@ -277,7 +277,15 @@ path_text(const struct path *path, char text[ADDRESS_SIZE])
 bool
 path_equal(const struct path *a, const struct path *b)
 {
-	return strcmp(a->local, b->local) == 0 && strcasecmp(a->domain, b->domain) == 0;
+	return path_compare(a, b) == 0;
+}
+
+int
+path_compare(const struct path *a, const struct path *b)
+{
+	int result = strcmp(a->local, b->local);
+
+	return result != 0 ? result : strcasecmp(a->domain, b->domain);
 }
 
 bool

@@ -39,5 +39,7 @@ const char *path_parse(struct path *, const char *text);
 void path_text(const struct path *, char text[ADDRESS_SIZE]);
 /* The local parts are equal octet for octet, the domains but for the case of ASCII letters. */
 bool path_equal(const struct path *, const struct path *);
+/* An order of paths, for qsort(3); 0 where they are equal. */
+int path_compare(const struct path *, const struct path *);
 /* Is the whole of text a domain or an address literal, as LHLO wants it? In ASCII. */
 bool domain_valid(const char *text);
