@@ -132,6 +132,11 @@ static const struct talk talks[] = {
 	  "RCPT TO:<anna@X>\r\nRCPT TO:<Anna@x>\r\nDATA\r\n.\r\n",
 	  GL M A B "250 2.1.5 <anna@X> ok\r\n250 2.1.5 <Anna@x> ok\r\n" GO A B
 	  "250 2.1.5 <anna@X> ok\r\n250 2.1.5 <Anna@x> ok\r\n", "anna@x[]bert@x[]Anna@x[]end;"),
+	TALK("and so does one between whose names others stand", HI MAIL "RCPT TO:<anna@X>\r\nRCPT TO:<anna@m>\r\n"
+	  ANNA "RCPT TO:<anna@M>\r\nRCPT TO:<anna@xx>\r\nDATA\r\n.\r\n",
+	  GL M "250 2.1.5 <anna@X> ok\r\n250 2.1.5 <anna@m> ok\r\n" A "250 2.1.5 <anna@M> ok\r\n250 2.1.5 <anna@xx> ok\r\n"
+	  GO "250 2.1.5 <anna@X> ok\r\n250 2.1.5 <anna@m> ok\r\n" A "250 2.1.5 <anna@M> ok\r\n250 2.1.5 <anna@xx> ok\r\n",
+	  "anna@X[]anna@m[]anna@xx[]end;"),
 	TALK("more recipients than there may be", HI MAIL ANNA "RCPT TO:<unknown@x>\r\nRCPT TO:<bert@x>\r\n" ANNA ANNA ANNA
 	  "RCPT TO:<no@x>\r\nDATA\r\n.\r\n",
 	  GL M A "550 5.1.1 <unknown@x> no such mailbox\r\n" B A A A "452 4.5.3 too many recipients\r\n" GO

@@ -287,6 +287,15 @@ door_empty(struct mail_door *door)
 	(void)shutdown(door->channel.descriptor, SHUT_RD);
 }
 
+/* The lock is held. An lmtp process has one door; who keeps asking for others does not gather descriptors here. */
+static void
+doors_replace(struct deliveries *deliveries, uint32_t slot)
+{
+	for (struct mail_door *door = deliveries->doors; door != NULL; door = door->next)
+		if (door->slot == slot)
+			(void)shutdown(door->channel.descriptor, SHUT_RD);
+}
+
 int
 deliveries_door_open(struct deliveries *deliveries, int descriptor, uint32_t slot, struct error *error)
 {
@@ -303,6 +312,7 @@ deliveries_door_open(struct deliveries *deliveries, int descriptor, uint32_t slo
 	channel_open(&door->channel, descriptor, IPC_MAILDROP, IPC_LMTP);
 	pthread_mutex_init(&door->lock, NULL);
 	pthread_mutex_lock(&deliveries->lock);
+	doors_replace(deliveries, slot);
 	door->next = deliveries->doors;
 	deliveries->doors = door;
 	if (deliveries->leaving)

@@ -657,6 +657,28 @@ test_two_doors(void **state)
 	bert_is_served();
 }
 
+/* An lmtp process that gets another door keeps none of the others, but what it has handed in is answered. */
+static void
+test_a_door_is_replaced(void **state)
+{
+	struct ipc_channel before;
+
+	(void)state;
+	kill(t.process, SIGSTOP);
+	for (uint64_t i = 0; i < 20; i++)
+		send_warrant(i, warrant_for("maildir", "anna"), "");
+	before = lmtp;
+	lmtp_connect(&lmtp, 0, 0);
+	kill(t.process, SIGCONT);
+	for (uint64_t i = 0; i < 20; i++)
+		assert_int_equal(answer_from(&before).kind, ERROR_NONE);
+	expect_the_end(&before);
+	channel_close(&before);
+	send_warrant(20, warrant_for("maildir", "anna"), "");
+	expect(20, ERROR_NONE);
+	assert_int_equal(mail_of("anna"), 21);
+}
+
 /* Nothing that could be waited for instead of read. */
 static void
 test_strange_descriptors(void **state)
@@ -1049,6 +1071,7 @@ run(void)
 		TEST(test_quota),
 		TEST(test_hundreds_at_once),
 		TEST(test_two_doors),
+		TEST(test_a_door_is_replaced),
 		TEST(test_strange_descriptors),
 		TEST(test_too_many_descriptors),
 		TEST(test_a_file_that_is_too_big),
