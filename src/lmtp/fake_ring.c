@@ -256,8 +256,8 @@ ring_sync(struct fake_ring *ring)
 			ring_give_up(ring, "it does not hear");
 }
 
-bool
-ring_logged(struct fake_ring *ring, const char *text)
+static bool
+log_has(const struct fake_ring *ring, const char *text)
 {
 	static char log[1 << 22];
 	ssize_t n = pread(ring->log, log, sizeof(log) - 1, 0);
@@ -265,6 +265,18 @@ ring_logged(struct fake_ring *ring, const char *text)
 	assert_true(n >= 0);
 	log[n] = '\0';
 	return strstr(log, text) != NULL;
+}
+
+bool
+ring_logged(struct fake_ring *ring, const char *text)
+{
+	for (int waited = 0; !log_has(ring, text); waited++) {
+		if (waited == PATIENCE_MILLISECONDS)
+			return false;
+		ring_serve(ring, 0);
+		usleep(1000);
+	}
+	return true;
 }
 
 unsigned

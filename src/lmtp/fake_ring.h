@@ -81,6 +81,7 @@ void ring_door_closes(struct fake_ring *, uint32_t number);
 /* Answers delivery index. */
 void ring_answer(struct fake_ring *, unsigned index, enum error_kind);
 void ring_await_deliveries(struct fake_ring *, unsigned count);
+/* Waits for it: lines are written when there is nothing else to do, and that may be behind the replies. */
 bool ring_logged(struct fake_ring *, const char *text);
 /* How many descriptors the program has open. */
 unsigned ring_descriptors(struct fake_ring *);
