@@ -13,10 +13,12 @@ import restante
 def workshop():
     """A directory that every uid can pass through: programs, certificates, servers."""
     directory = tempfile.mkdtemp(prefix="restante-tests-")
-    os.chmod(directory, 0o711)
-    restante.copy_programs(directory + "/programs")
-    yield directory
-    shutil.rmtree(directory)
+    try:
+        os.chmod(directory, 0o711)
+        restante.copy_programs(directory + "/programs")
+        yield directory
+    finally:
+        shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")
