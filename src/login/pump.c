@@ -31,7 +31,7 @@ struct pump {
 	struct grave grave;
 	struct login *login;
 	struct watch client;
-	struct pair *pair;		/* to the maildrop; NULL: it has ended */
+	struct pair *pair;		/* to the maildrop; NULL: that has said its last words */
 	struct deadline deadline;	/* in login->pumps or login->slow */
 	struct stream stream;
 	uint64_t session;
@@ -163,13 +163,13 @@ update(struct pump *pump, bool moved)
 
 	if (pump->ended)
 		return;
-	/* The end is read behind all else, and nothing is read while something waits: all has gone. */
-	if (pump->pair_ended) {
+	/* The last words may wait for the client like any others, when the maildrop has gone. */
+	if (pump->pair_ended && !pump->stream.stuck) {
 		part(pump);
 		return;
 	}
 	keep_time(pump, moved);
-	if (!pump->client_ended && pump->stuck_size == 0)
+	if (!pump->client_ended && pump->stuck_size == 0 && !pump->pair_ended)
 		client |= EPOLLIN;
 	if (pump->stream.stuck)
 		client |= EPOLLOUT;
@@ -178,7 +178,8 @@ update(struct pump *pump, bool moved)
 	if (pump->stuck_size > 0)
 		pair |= EPOLLOUT;
 	watch_for(&pump->client, client);
-	watch_for(&pump->pair->watch, pair);
+	if (pump->pair != NULL)
+		watch_for(&pump->pair->watch, pair);
 }
 
 /* Sends to the maildrop; keeps what it does not take. If it has gone, reading will tell. */
