@@ -29,16 +29,18 @@ clients_new(struct pool *pool)
 	return clients;
 }
 
-/* The lock is held, so the descriptor is the client's. Its thread finds the reason. */
+/*
+ * The lock is held, so the descriptor is the client's. Its thread finds the reason: at once, or, if it waits with
+ * the last words on a pair that may be another's next, before it waits on.
+ */
 static void
 client_interrupt(struct client *client, enum session_end end, int how)
 {
 	int none = SESSION_LIVES;
 
-	if (client->parting)
-		return;
 	atomic_compare_exchange_strong(&client->interruption, &none, (int)end);
-	shutdown(client->source.descriptor, how);
+	if (!client->parting)
+		shutdown(client->source.descriptor, how);
 }
 
 /* The lock is held. Its thread, or the arrival's, is the caller's to find. */

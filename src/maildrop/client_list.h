@@ -75,7 +75,7 @@ enum takeover clients_take_over(struct clients *, const struct client *, uint64_
 void clients_opened(struct clients *, struct client *, uint64_t place_hash);
 /* Parks it: from now on it may be interrupted by the clock. */
 void clients_wait(struct clients *, struct client *, uint64_t milliseconds);
-/* From now on nobody interrupts it any more. False: somebody has. */
+/* From now on its pair is left alone, whoever interrupts it. False: somebody has. */
 bool clients_part(struct clients *, struct client *);
 /* Its thread runs again. */
 void clients_run(struct clients *, struct client *);

@@ -185,6 +185,49 @@ test_a_kick_comes_late(void **state)
 	close(bert.socket);
 }
 
+static size_t
+sessions_count(void)
+{
+	struct ipc_report report = { .kind = IPC_REPORT_SESSIONS };
+	struct ipc_message message;
+	struct error error;
+	size_t count = 0;
+
+	assert_int_equal(channel_send(&t.control, IPC_REPORT, &report, -1, &error), 0);
+	while ((message = control_receive()).type == IPC_ROW)
+		count++;
+	assert_int_equal(message.type, IPC_REPORT_END);
+	return count;
+}
+
+/* Whichever of its words a session waits with because login takes nothing: it ends when it is kicked. */
+static void
+test_a_kick_while_the_last_words_wait(void **state)
+{
+	struct ipc_kick kick = { .session = 1 };
+	char words[256];
+	struct error error;
+
+	(void)state;
+	file_put("anna", "3.c", "thirty octets with a line end\n", 1000);
+	for (int messages = 1; messages <= 12; messages++) {
+		struct talker anna = log_in("anna", false, 1, "");
+		size_t size = 0;
+
+		hear(&anna, "+OK 3 messages (31006 octets)\r\n");
+		for (int i = 0; i < messages; i++)
+			size += (size_t)snprintf(words + size, sizeof(words) - size, "RETR 3\r\n");
+		snprintf(words + size, sizeof(words) - size, "QUIT\r\n");
+		say(&anna, words);
+		usleep(20000);
+		assert_int_equal(channel_send(&t.control, IPC_KICK, &kick, -1, &error), 0);
+		assert_int_equal(control_receive().type, IPC_REPORT_END);
+		while (sessions_count() > 0)
+			usleep(10000);
+		close(anna.socket);
+	}
+}
+
 static int
 run(void)
 {
@@ -195,6 +238,7 @@ run(void)
 		cmocka_unit_test_setup_teardown(test_what_must_not_be_said, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_pair_that_is_not_free_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_kick_comes_late, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_kick_while_the_last_words_wait, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
