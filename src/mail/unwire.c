@@ -80,11 +80,11 @@ unwire_take(struct unwire *unwire, const char **input, size_t *input_size, const
 	if (*input_size == 0)
 		return UNWIRE_MORE;
 	if (unwire->state == UNWIRE_DOT_CR) {
-		/* It was no final dot: the CR behind it is still to go out. */
+		/* It was no final dot: the CR behind it is still to go out. No LF follows it. */
 		*piece = "\r";
 		*piece_size = 1;
 		unwire->state = UNWIRE_TEXT;
-		unwire->is_behind_cr = true;
+		unwire->is_behind_cr = false;
 	} else {
 		take_run(unwire, input, input_size, piece, piece_size);
 	}

@@ -117,6 +117,27 @@ test_a_thousand_mechanisms(void **state)
 }
 
 static void
+test_the_last_octet_of_the_room(void **state)
+{
+	struct offer offer;
+	char line[64];
+
+	(void)state;
+	offer_begin(&offer);
+	for (int i = 0; i < 48; i++) {
+		snprintf(line, sizeof(line), "SASL NAME-OF-TWENTY-OCT%02d", i);
+		offer_line(&offer, line);
+	}
+	assert_int_equal(strlen(offer.mechanisms), 48 * 21 - 1);
+	strcpy(line, "SASL SIXTEEN-OCTETS-X");
+	offer_line(&offer, line);
+	assert_int_equal(strlen(offer.mechanisms), 48 * 21 - 1);
+	strcpy(line, "SASL FIFTEEN-OCTETS-");
+	offer_line(&offer, line);
+	assert_int_equal(strlen(offer.mechanisms), OFFER_MECHANISMS_SIZE - 1);
+}
+
+static void
 test_a_long_implementation_is_cut(void **state)
 {
 	struct offer offer;
@@ -136,6 +157,7 @@ main(void)
 		cmocka_unit_test(test_announcements),
 		cmocka_unit_test(test_a_mechanism_is_a_whole_word),
 		cmocka_unit_test(test_a_thousand_mechanisms),
+		cmocka_unit_test(test_the_last_octet_of_the_room),
 		cmocka_unit_test(test_a_long_implementation_is_cut),
 	};
 
