@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "tls/status.h"
 
 #define TLS_WRITE_MAX       65536	/* octets that one tls_write() may take */
 #define TLS_TICKET_KEYS_MAX 3
@@ -51,14 +52,6 @@ int tls_context_new(struct tls_context **, const struct tls_pair pairs[], size_t
 void tls_context_unref(struct tls_context *);
 /* The first seals new tickets, all open old ones. Copied. At most TLS_TICKET_KEYS_MAX. */
 void tls_context_tickets(struct tls_context *, const struct tls_ticket_key keys[], size_t count);
-
-enum tls_status {
-	TLS_DONE,
-	TLS_WANT_READ,		/* again when the socket can be read */
-	TLS_WANT_WRITE,		/* tls_flush() when the socket can be written */
-	TLS_CLOSED,		/* the peer said goodbye, or just went */
-	TLS_FAILED,		/* see tls_failure(); nothing more can be done with it */
-};
 
 /* The socket stays the caller's. NULL: no memory. */
 struct tls *tls_accept(struct tls_context *, int socket);
