@@ -2,7 +2,6 @@
 
 #include "login/sasl.h"
 
-#include <nettle/base64.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,15 +9,15 @@
 
 #include "base/secret.h"
 #include "login/authentication.h"
-#include "login/base64.h"
 #include "login/connection.h"
 #include "login/login.h"
 #include "pop3/reply.h"
+#include "sasl/base64.h"
 #include "sasl/mechanism.h"
 
 #define MECHANISM_SIZE 32	/* RFC 4422, section 3.1, allows 20 characters */
 
-_Static_assert(BASE64_ENCODE_RAW_LENGTH(IPC_SASL_SIZE) + sizeof("+ \r\n") <= REPLY_SIZE_MAX,
+_Static_assert(BASE64_SIZE(IPC_SASL_SIZE) + sizeof("+ \r\n") - 1 <= REPLY_SIZE_MAX,
     "a challenge fits into a reply");
 
 /* Those that show the password to whoever listens (RFC 4616, section 6) want TLS. */
@@ -150,11 +149,11 @@ sasl_line(struct connection *c, const char *line, size_t length)
 void
 sasl_challenge(struct connection *c, const uint8_t *data, size_t size)
 {
-	char text[BASE64_ENCODE_RAW_LENGTH(IPC_SASL_SIZE)];
+	char text[BASE64_SIZE(IPC_SASL_SIZE)];
 
-	base64_encode_raw(text, size, data);
+	base64_text(text, data, size);
 	writer_text(out_of(c), "+ ");
-	writer_put(out_of(c), text, BASE64_ENCODE_RAW_LENGTH(size));
+	writer_text(out_of(c), text);
 	writer_text(out_of(c), "\r\n");
 	c->state = CONNECTION_SASL;
 }

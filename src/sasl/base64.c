@@ -1,6 +1,6 @@
 /* See base64.h. nettle decodes, but it passes over white space. */
 
-#include "login/base64.h"
+#include "sasl/base64.h"
 
 #include <nettle/base64.h>
 #include <string.h>
@@ -25,4 +25,12 @@ base64_strict(uint8_t *data, size_t size, const char *text, size_t length)
 	    !base64_decode_final(&context))
 		return -1;
 	return (ssize_t)decoded;
+}
+
+size_t
+base64_text(char *text, const void *data, size_t size)
+{
+	base64_encode_raw(text, size, data);
+	text[BASE64_ENCODE_RAW_LENGTH(size)] = '\0';
+	return BASE64_ENCODE_RAW_LENGTH(size);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "login/base64.h"
+#include "sasl/base64.h"
 
 static void
 test_rows(void **state)
