@@ -1,8 +1,9 @@
 /*
  * TLS 1.2 and 1.3, the client's side, as octets in and octets out: nothing here knows a socket, waits,
- * writes to a log or ends with the program. It becomes part of other people's programs: OpenSSL's
- * errors of theirs are left as they were found. A client belongs to one thread at a time, any number of
- * clients to any number of threads.
+ * writes to a log or ends with the program. It becomes part of other people's programs: what OpenSSL
+ * holds for all of them is left alone, but for this thread's queue of errors, which each call empties
+ * (OpenSSL asks for that). A client belongs to one thread at a time, any number of clients to any
+ * number of threads.
  *
  * What the server sends goes in with tls_client_feed(), what it is to be sent comes out of
  * tls_client_output(). Look for output after every other call, whatever that returned: a refusal tells
@@ -43,7 +44,7 @@ struct tls_client_settings {
 
 /* ERROR_PERMANENT: a file or the pin cannot be used. Ended by tls_client_end(). */
 int tls_client_new(struct tls_client **, const struct tls_client_settings *, struct error *);
-/* Wipes and frees; says nothing to the server. NULL is fine. */
+/* Frees; says nothing to the server. NULL is fine. */
 void tls_client_end(struct tls_client *);
 
 /* Octets of the server's; how many were taken: fewer than size when there is no room before a read. */

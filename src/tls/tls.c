@@ -22,19 +22,6 @@ struct tls {
 
 static BIO_METHOD *socket_method;
 
-const char *
-tls_reason(void)
-{
-	unsigned long code = ERR_peek_last_error();
-	const char *reason;
-
-	if (code == 0)
-		return "no reason given";
-	reason = ERR_SYSTEM_ERROR(code) ? strerrordesc_np(ERR_GET_REASON(code)) :
-	    ERR_reason_error_string(code);
-	return reason != NULL ? reason : "unknown reason";
-}
-
 /* Looking costs much less than clearing, and there are hardly ever any. */
 static void
 forget_errors(void)
