@@ -30,12 +30,7 @@ struct sasl_client_secrets {
 	unsigned port;
 	bool protected;		/* by TLS, with the server's identity checked */
 	bool certificate;	/* the client has shown one in TLS: EXTERNAL is possible */
-	/*
-	 * The server offers SCRAM with channel binding. Where it does not, a client that could tells it so,
-	 * for it to find out that somebody cut that out of its offer (RFC 5802, section 6).
-	 */
-	bool offers_plus;
-	const char *binding_type;	/* "tls-exporter", "tls-unique"; NULL: none */
+	const char *binding_type;	/* channel binding: "tls-exporter", "tls-unique"; NULL: none */
 	const void *binding;
 	size_t binding_size;
 };
@@ -49,8 +44,6 @@ struct sasl_client_secrets {
  */
 const char *sasl_client_choose(const char *offered, const char *wanted,
     const struct sasl_client_secrets *, bool clear_allowed, unsigned *tried);
-/* Does a list of names hold one that ends with "-PLUS"? For offers_plus. */
-bool sasl_client_offers_plus(const char *offered);
 
 /* ERROR_PERMANENT: unknown mechanism, or one that cannot carry these secrets. */
 int sasl_client_begin(struct sasl_client **, const char *mechanism,
