@@ -54,7 +54,7 @@ fail_by_reason(struct tls_client *client)
 
 	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
 		client->is_truncated = true;
-		return client_fail(client, ERROR_TEMPORARY, SSL_is_init_finished(client->ssl) ?
+		return client_fail(client, ERROR_TEMPORARY, client->is_ready ?
 		    "the connection was cut off without TLS's goodbye" :
 		    "the server closed the connection while TLS was being set up");
 	}
@@ -195,6 +195,7 @@ tls_client_handshake(struct tls_client *client)
 	ERR_clear_error();
 	result = SSL_do_handshake(client->ssl);
 	status = result == 1 ? TLS_DONE : status_of(client, result);
+	client->is_ready = status == TLS_DONE;
 	ERR_clear_error();
 	return status == TLS_CLOSED ?
 	    client_fail(client, ERROR_PROTOCOL, "the server said goodbye while TLS was being set up") : status;
@@ -203,12 +204,14 @@ tls_client_handshake(struct tls_client *client)
 enum tls_status
 tls_client_read(struct tls_client *client, void *buffer, size_t *size)
 {
-	enum tls_status status = TLS_DONE;
+	enum tls_status status = client->is_ready ? TLS_DONE : tls_client_handshake(client);
 	size_t n = 0;
 	int result;
 
 	if (client->failure_kind != ERROR_NONE)
 		return TLS_FAILED;
+	if (status != TLS_DONE)
+		return status;
 	ERR_clear_error();
 	result = SSL_read_ex(client->ssl, buffer, *size, &n);
 	if (result != 1)
@@ -228,6 +231,8 @@ tls_client_write(struct tls_client *client, const void *data, size_t *size)
 
 	if (client->failure_kind != ERROR_NONE)
 		return TLS_FAILED;
+	if (!client->is_ready)
+		return TLS_WANT_READ;
 	if (part == 0)
 		return TLS_DONE;
 	/* Only what is certain to fit: OpenSSL would insist on the same octets the next time. */
@@ -249,7 +254,7 @@ void
 tls_client_close(struct tls_client *client)
 {
 	ERR_clear_error();
-	if (client->failure_kind == ERROR_NONE && SSL_is_init_finished(client->ssl))
+	if (client->failure_kind == ERROR_NONE && client->is_ready)
 		(void)SSL_shutdown(client->ssl);
 	ERR_clear_error();
 }
@@ -275,13 +280,13 @@ tls_client_is_truncated(const struct tls_client *client)
 const char *
 tls_client_version(const struct tls_client *client)
 {
-	return SSL_is_init_finished(client->ssl) ? SSL_get_version(client->ssl) : "";
+	return client->is_ready ? SSL_get_version(client->ssl) : "";
 }
 
 const char *
 tls_client_cipher(const struct tls_client *client)
 {
-	return SSL_is_init_finished(client->ssl) ? SSL_get_cipher_name(client->ssl) : "";
+	return client->is_ready ? SSL_get_cipher_name(client->ssl) : "";
 }
 
 const char *
@@ -297,7 +302,7 @@ tls_client_binding(const struct tls_client *client, unsigned char binding[TLS_CL
 	static const char label[] = "EXPORTER-Channel-Binding";
 	int version = SSL_version(client->ssl);
 
-	if (!SSL_is_init_finished(client->ssl))
+	if (!client->is_ready)
 		return NULL;
 	if (version == TLS1_3_VERSION && SSL_export_keying_material(client->ssl, binding, 32, label,
 	    sizeof(label) - 1, NULL, 0, 1) == 1) {

@@ -65,7 +65,8 @@ enum tls_status tls_client_handshake(struct tls_client *);
 enum tls_status tls_client_read(struct tls_client *, void *buffer, size_t *size);
 /*
  * *size in: octets in data; out, on TLS_DONE: how many were taken, never 0 but for 0. TLS_WANT_WRITE:
- * none, since too much output waits. The rest may be other octets the next time.
+ * none, since too much output waits; TLS_WANT_READ: none before the handshake is done. The rest may be
+ * other octets the next time.
  */
 enum tls_status tls_client_write(struct tls_client *, const void *data, size_t *size);
 /* Says goodbye (close_notify): nothing can be written behind it. Reading goes on. */

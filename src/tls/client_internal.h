@@ -15,6 +15,7 @@ struct tls_client {
 	unsigned char wanted_pin[PIN_SIZE];
 	char pin[TLS_CLIENT_PIN_SIZE];	/* the server's, as far as it is known */
 	enum error_kind failure_kind;
+	bool is_ready;		/* the handshake is done; OpenSSL forgets it when it fails later */
 	bool is_truncated;
 	char failure[TLS_CLIENT_TEXT_SIZE];
 };

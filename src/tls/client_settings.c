@@ -154,7 +154,7 @@ client_set_up(struct tls_client *client, const struct tls_client_settings *setti
 	SSL_CTX_set_read_ahead(client->ctx, 1);
 	SSL_CTX_set_verify(client->ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(client->ctx, client_judge, client);
-	if (!client->is_pinned && use_trust(client, settings->ca_file, error) < 0)
+	if (use_certificate(client, settings, error) < 0)
 		return -1;
-	return use_certificate(client, settings, error);
+	return client->is_pinned ? 0 : use_trust(client, settings->ca_file, error);
 }

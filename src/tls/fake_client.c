@@ -37,6 +37,35 @@ to_text(BIO *bio, char *text)
 	BIO_free(bio);
 }
 
+static void
+add_extension(X509 *certificate, int kind, const char *value)
+{
+	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, kind, value);
+
+	need(extension != NULL && X509_add_ext(certificate, extension, -1), value);
+	X509_EXTENSION_free(extension);
+}
+
+/* By the issuer, or by itself. */
+static void
+sign(X509 *certificate, EVP_PKEY *own_key, const struct fake_certificate *issuer)
+{
+	BIO *chain = BIO_new_mem_buf(issuer != NULL ? issuer->chain : "", -1);
+	BIO *text = BIO_new_mem_buf(issuer != NULL ? issuer->key : "", -1);
+	X509 *above = issuer != NULL ? PEM_read_bio_X509(chain, NULL, NULL, NULL) : certificate;
+	EVP_PKEY *key = issuer != NULL ? PEM_read_bio_PrivateKey(text, NULL, NULL, NULL) : own_key;
+
+	need(above != NULL && key != NULL, "issuer");
+	X509_set_issuer_name(certificate, X509_get_subject_name(above));
+	need(X509_sign(certificate, key, EVP_sha256()) > 0, "signature");
+	if (issuer != NULL) {
+		X509_free(above);
+		EVP_PKEY_free(key);
+	}
+	BIO_free(chain);
+	BIO_free(text);
+}
+
 void
 fake_certificate_make(struct fake_certificate *made, const struct fake_certificate_wish *wish)
 {
@@ -51,18 +80,14 @@ fake_certificate_make(struct fake_certificate *made, const struct fake_certifica
 	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
 	X509_gmtime_adj(X509_getm_notBefore(certificate), from);
 	X509_gmtime_adj(X509_getm_notAfter(certificate), to);
-	X509_NAME_add_entry_by_txt(
-	    name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
-	X509_set_issuer_name(certificate, name);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+	    (const unsigned char *)(wish->common_name != NULL ? wish->common_name : "test"), -1, -1, 0);
 	X509_set_pubkey(certificate, key);
-	if (wish->names != NULL) {
-		X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
-		    wish->names);
-
-		need(extension != NULL && X509_add_ext(certificate, extension, -1), "names");
-		X509_EXTENSION_free(extension);
-	}
-	need(X509_sign(certificate, key, EVP_sha256()) > 0, "signature");
+	if (wish->names != NULL)
+		add_extension(certificate, NID_subject_alt_name, wish->names);
+	if (wish->is_authority)
+		add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
+	sign(certificate, key, wish->issuer);
 	out = BIO_new(BIO_s_mem());
 	PEM_write_bio_X509(out, certificate);
 	to_text(out, made->chain);

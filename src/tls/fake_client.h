@@ -19,6 +19,9 @@ struct fake_certificate_wish {
 	bool rsa;		/* 2048 bits; else P-256 */
 	const char *names;	/* subjectAltName, "DNS:a,DNS:*.b"; NULL: none */
 	long from_seconds, to_seconds;	/* from now; both 0: from an hour ago for a day */
+	const char *common_name;	/* NULL: "test" */
+	bool is_authority;	/* may issue others */
+	const struct fake_certificate *issuer;	/* NULL: signed by itself */
 };
 
 void fake_certificate_make(struct fake_certificate *, const struct fake_certificate_wish *);
