@@ -7,8 +7,10 @@
  */
 
 #include <gsasl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/number.h"
 #include "base/secret.h"
@@ -194,28 +196,54 @@ step(void *context, struct client_turn *turn, struct error *error)
 
 const struct client_steps client_gsasl = { begin, step, end };
 
-bool
-client_is_preparable(const char *text)
+/* As the library's mechanisms do it: the flag makes it refuse what Unicode 3.2 does not know, whatever its name says. */
+static char *
+prepare(const char *text)
 {
 	char *prepared = NULL;
-	bool is_good = gsasl_saslprep(text, 0, &prepared, NULL) == GSASL_OK;
 
+	return gsasl_saslprep(text, GSASL_ALLOW_UNASSIGNED, &prepared, NULL) == GSASL_OK ? prepared : NULL;
+}
+
+static void
+forget(char *prepared)
+{
 	if (prepared != NULL)
 		secret_wipe(prepared, strlen(prepared));
 	gsasl_free(prepared);
+}
+
+bool
+client_is_preparable(const char *text)
+{
+	char *prepared = prepare(text);
+	bool is_good = prepared != NULL;
+
+	forget(prepared);
 	return is_good;
 }
 
 bool
 client_is_prepared(const char *text)
 {
-	char *prepared = NULL;
-	bool is_good = gsasl_saslprep(text, 0, &prepared, NULL) == GSASL_OK && strcmp(text, prepared) == 0;
+	char *prepared = prepare(text);
+	bool is_good = prepared != NULL && strcmp(text, prepared) == 0;
 
-	if (prepared != NULL)
-		secret_wipe(prepared, strlen(prepared));
-	gsasl_free(prepared);
+	forget(prepared);
 	return is_good;
+}
+
+/*
+ * To ask for a ticket loads Kerberos into the program and asks the DNS for the server: not where
+ * there is nothing of Kerberos.
+ */
+static bool
+has_kerberos(void)
+{
+	char cache[64];
+
+	snprintf(cache, sizeof(cache), "/tmp/krb5cc_%u", (unsigned)getuid());
+	return secure_getenv("KRB5CCNAME") != NULL || access(cache, F_OK) == 0 || access("/etc/krb5.conf", F_OK) == 0;
 }
 
 bool
@@ -226,6 +254,8 @@ client_has_ticket(const struct sasl_client_secrets *secrets)
 	void *exchange;
 	bool has_ticket = false;
 
+	if (!has_kerberos())
+		return false;
 	turn.response = malloc(SASL_CLIENT_RESPONSE_SIZE);
 	if (turn.response != NULL && begin(&exchange, "GSSAPI", secrets, &error) == 0) {
 		has_ticket = step(exchange, &turn, &error) == 0;
