@@ -219,7 +219,8 @@ check_turn(const struct sasl_client *client, const void *challenge, size_t size,
 	/* With OAuth all is said when the server begins to complain. */
 	if (client->has_problem || (client->is_done && client->mechanism->steps != &client_oauth) ||
 	    client->step_count >= STEPS_MAX)
-		return error_set(error, ERROR_PROTOCOL, "the server goes on with %s, which is over", client->mechanism->name);
+		return error_set(error, ERROR_PROTOCOL, "the server goes on with %s, which is over",
+		    client->mechanism->name);
 	if (size > SASL_CLIENT_CHALLENGE_MAX)
 		return error_set(error, ERROR_PROTOCOL, "a challenge of %zu octets, which is too long", size);
 	if ((challenge == NULL) != (is_first && sasl_client_speaks_first(client)))
@@ -231,7 +232,8 @@ int
 sasl_client_step(struct sasl_client *client, const void *challenge, size_t size, void *response,
     size_t *response_size, struct error *error)
 {
-	struct client_turn turn = { .challenge_size = size, .response = response, .response_size = *response_size };
+	struct client_turn turn = { .challenge_size = size, .response = response,
+		.response_size = *response_size };
 	char *copy = NULL;
 	int result = -1;
 

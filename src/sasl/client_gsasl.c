@@ -22,7 +22,7 @@
  * means to guess the password from our proof, where nothing protects it (RFC 7677, section 4).
  */
 #define ITERATIONS_MIN 4096
-#define ITERATIONS_MAX 1000000
+#define ITERATIONS_MAX 600000	/* more than a second */
 
 struct exchange {
 	Gsasl *library;
@@ -36,12 +36,14 @@ struct exchange {
 static const Gsasl_property secret_properties[] = { GSASL_PASSWORD, GSASL_SCRAM_SALTED_PASSWORD,
 	GSASL_SCRAM_SERVERKEY, GSASL_SCRAM_STOREDKEY };
 
+#define SECRET_COUNT (sizeof(secret_properties) / sizeof(secret_properties[0]))
+
 static void
 end(void *context)
 {
 	struct exchange *exchange = context;
 
-	for (size_t i = 0; exchange->session != NULL && i < sizeof(secret_properties) / sizeof(secret_properties[0]); i++) {
+	for (size_t i = 0; exchange->session != NULL && i < SECRET_COUNT; i++) {
 		char *copy = (char *)gsasl_property_fast(exchange->session, secret_properties[i]);
 
 		if (copy != NULL)
@@ -146,7 +148,8 @@ check_scram(const struct exchange *exchange, struct client_turn *turn, struct er
 	if (attribute == NULL || !scan_number(&iterations, attribute + 3))
 		return error_set(error, ERROR_PROTOCOL, "SCRAM without a number of iterations");
 	if (iterations > ITERATIONS_MAX || iterations == 0)
-		return error_set(error, ERROR_PROTOCOL, "SCRAM with %llu iterations: the server wants to keep us busy",
+		return error_set(error, ERROR_PROTOCOL,
+		    "SCRAM with %llu iterations: the server wants to keep us busy",
 		    (unsigned long long)iterations);
 	if (iterations < ITERATIONS_MIN && !exchange->is_protected)
 		return error_set(error, ERROR_PROTOCOL,
@@ -196,7 +199,10 @@ step(void *context, struct client_turn *turn, struct error *error)
 
 const struct client_steps client_gsasl = { begin, step, end };
 
-/* As the library's mechanisms do it: the flag makes it refuse what Unicode 3.2 does not know, whatever its name says. */
+/*
+ * As the library's mechanisms do it: the flag makes it refuse what Unicode 3.2 does not know, whatever
+ * its name says.
+ */
 static char *
 prepare(const char *text)
 {
@@ -243,7 +249,8 @@ has_kerberos(void)
 	char cache[64];
 
 	snprintf(cache, sizeof(cache), "/tmp/krb5cc_%u", (unsigned)getuid());
-	return secure_getenv("KRB5CCNAME") != NULL || access(cache, F_OK) == 0 || access("/etc/krb5.conf", F_OK) == 0;
+	return secure_getenv("KRB5CCNAME") != NULL || access(cache, F_OK) == 0 ||
+	    access("/etc/krb5.conf", F_OK) == 0;
 }
 
 bool

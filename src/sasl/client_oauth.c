@@ -85,7 +85,8 @@ begin(void **out, const char *mechanism, const struct sasl_client_secrets *secre
 	struct oauth *oauth;
 
 	if (!is_token(secrets->token))
-		return error_set(error, ERROR_PERMANENT, "the token is none of OAuth 2, or longer than %d octets", TOKEN_MAX);
+		return error_set(error, ERROR_PERMANENT, "the token is none of OAuth 2, or longer than %d octets",
+		    TOKEN_MAX);
 	if (whose != NULL && (strchr(whose, 1) != NULL || strlen(whose) >= USER_SIZE))
 		return error_set(error, ERROR_PERMANENT, "a user name that %s cannot carry", mechanism);
 	oauth = calloc(1, sizeof(*oauth));

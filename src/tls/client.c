@@ -23,7 +23,8 @@ static const struct {
 	const char *text;
 } meanings[] = {
 	{ SSL_R_WRONG_VERSION_NUMBER, "what the server sends is not TLS" },
-	{ SSL_R_UNSUPPORTED_PROTOCOL, "the server knows only old versions of TLS, which are no longer safe (RFC 8996)" },
+	{ SSL_R_UNSUPPORTED_PROTOCOL,
+	    "the server knows only old versions of TLS, which are no longer safe (RFC 8996)" },
 	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION,
 	    "the server knows only old versions of TLS, which are no longer safe (RFC 8996)" },
 	{ SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, "the server wants a certificate of the client" },
@@ -147,7 +148,8 @@ tls_client_feed(struct tls_client *client, const void *data, size_t size)
 	/* The buffer is a ring: what does not fit before its end fits at its start. */
 	while (taken < size) {
 		char *room;
-		int n = BIO_nwrite(client->network, &room, size - taken > BUFFER_SIZE ? BUFFER_SIZE : (int)(size - taken));
+		size_t rest = size - taken;
+		int n = BIO_nwrite(client->network, &room, rest < BUFFER_SIZE ? (int)rest : BUFFER_SIZE);
 
 		if (n <= 0)
 			break;

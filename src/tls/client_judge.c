@@ -140,7 +140,8 @@ refuse_name(struct tls_client *client, const X509 *certificate)
 
 	describe_names(&names, certificate);
 	if (names.text[0] != '\0')
-		snprintf(problem, sizeof(problem), "the server's certificate is for %s, not for %s", names.text, client->name);
+		snprintf(problem, sizeof(problem), "the server's certificate is for %s, not for %s", names.text,
+		    client->name);
 	else
 		snprintf(problem, sizeof(problem), "the server's certificate names no host, so also not %s (only "
 		    "subjectAltName counts)", client->name);
@@ -165,7 +166,8 @@ refuse_early(struct tls_client *client, X509 *certificate, const char *whose)
 	char problem[PROBLEM_SIZE];
 
 	describe_time(&when, X509_get0_notBefore(certificate));
-	snprintf(problem, sizeof(problem), "%s is not valid before %s (or this computer's clock is wrong)", whose, when.text);
+	snprintf(problem, sizeof(problem), "%s is not valid before %s (or this computer's clock is wrong)",
+	    whose, when.text);
 	refuse(client, problem);
 }
 

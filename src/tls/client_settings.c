@@ -47,7 +47,8 @@ use_pair(struct tls_client *client, const struct tls_pair *source, struct error 
 	if (pair_load(&pair, source, error) < 0)
 		return -1;
 	if (SSL_CTX_use_cert_and_key(client->ctx, pair.certificate, pair.key, pair.chain, 1) != 1)
-		result = error_set(error, ERROR_PERMANENT, "%s: it cannot be used: %s", source->name, tls_reason());
+		result = error_set(error, ERROR_PERMANENT, "%s: it cannot be used: %s", source->name,
+		    tls_reason());
 	pair_free(&pair);
 	return result;
 }
@@ -90,7 +91,8 @@ decode_pin(unsigned char pin[PIN_SIZE], const char *text)
 		memcpy(pin, decoded, PIN_SIZE);
 		return true;
 	}
-	return strlen(text) == 64 && OPENSSL_hexstr2buf_ex(pin, PIN_SIZE, &size, text, '\0') == 1 && size == PIN_SIZE;
+	return strlen(text) == 64 && OPENSSL_hexstr2buf_ex(pin, PIN_SIZE, &size, text, '\0') == 1 &&
+	    size == PIN_SIZE;
 }
 
 /*
@@ -113,7 +115,8 @@ use_name(struct tls_client *client, const struct tls_client_settings *settings, 
 	if (length > 1 && name[length - 1] == '.')
 		length--;
 	if (name[0] == '.' || length >= sizeof(client->name) || (length == 0 && !client->is_pinned))
-		return error_set(error, ERROR_PERMANENT, "\"%.80s\" is no name that a certificate could have", name);
+		return error_set(error, ERROR_PERMANENT, "\"%.80s\" is no name that a certificate could have",
+		    name);
 	memcpy(client->name, name, length);
 	client->name[length] = '\0';
 	client->name_is_address = inet_pton(AF_INET, client->name, address) == 1 ||
@@ -126,7 +129,8 @@ use_trust(struct tls_client *client, const char *ca_file, struct error *error)
 {
 	if (ca_file == NULL) {
 		if (SSL_CTX_set_default_verify_paths(client->ctx) != 1)
-			return error_set(error, ERROR_PERMANENT, "whom the system trusts cannot be read: %s", tls_reason());
+			return error_set(error, ERROR_PERMANENT, "whom the system trusts cannot be read: %s",
+			    tls_reason());
 		return 0;
 	}
 	if (SSL_CTX_load_verify_file(client->ctx, ca_file) != 1)
