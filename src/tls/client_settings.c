@@ -3,7 +3,6 @@
 #include "tls/client_internal.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -133,6 +132,9 @@ use_trust(struct tls_client *client, const char *ca_file, struct error *error)
 			    tls_reason());
 		return 0;
 	}
+	/* OpenSSL would not say why. */
+	if (access(ca_file, R_OK) < 0)
+		return error_errno(error, ERROR_PERMANENT, "%s cannot be read", ca_file);
 	if (SSL_CTX_load_verify_file(client->ctx, ca_file) != 1)
 		return error_set(error, ERROR_PERMANENT, "%s: no certificates can be read from it: %s", ca_file,
 		    tls_reason());

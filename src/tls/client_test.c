@@ -289,6 +289,7 @@ test_names(void **state)
 		{ "DNS:" HOST, "a." HOST, "not for a." HOST },
 		{ "DNS:a.net,DNS:b.net,IP:192.0.2.1,DNS:c.net,DNS:d.net,DNS:e.net", HOST,
 		    "is for a.net, b.net, 192.0.2.1, c.net and 2 more, not for " HOST },
+		{ "DNS:a\033[31m.net", HOST, "is for a?[31m.net, not for " HOST },
 		/* RFC 9525, section 6.3: a wildcard is the whole left-most label. */
 		{ "DNS:*.example.org", HOST, NULL },
 		{ "DNS:*.example.org", "MAIL.example.org.", NULL },
@@ -355,6 +356,8 @@ test_chains(void **state)
 	} rows[] = {
 		{ "an authority that is trusted", { .issuer = &authority }, authority_file, NULL },
 		{ "the certificate itself is", { .common_name = "self" }, own_file, NULL },
+		{ "the certificate itself is, and not who issued it", { .issuer = &stranger, .common_name = "own" },
+		    own_file, NULL },
 		{ "RSA", { .issuer = &authority, .rsa = true }, authority_file, NULL },
 		{ "expired", { .issuer = &authority, .from_seconds = -9 * DAY, .to_seconds = -DAY }, authority_file,
 		    "the server's certificate expired on 20" },
@@ -469,7 +472,7 @@ test_settings(void **state)
 		{ { .name = HOST, .pin = HEX16 HEX16 "0123456789=" }, "the pin is no SHA-256" },
 		{ { .name = HOST, .pin = HEX16 HEX16 "0123456789_=" }, "the pin is no SHA-256" },
 		{ { .name = HOST, .pin = HEX16 HEX16 "0123456789==" }, "the pin is no SHA-256" },
-		{ { .name = HOST, .ca_file = "/nowhere" }, "/nowhere: no certificates can be read from it" },
+		{ { .name = HOST, .ca_file = "/nowhere" }, "/nowhere cannot be read: No such file" },
 		{ { .name = HOST, .ca_file = empty_file }, "no certificates can be read from it" },
 		{ { .name = HOST, .certificate_file = "/nowhere" }, "/nowhere cannot be read: No such file" },
 		{ { .name = HOST, .certificate_file = "/dev/zero" }, "/dev/zero cannot be read: File too large" },
