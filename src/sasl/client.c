@@ -253,7 +253,7 @@ sasl_client_step(struct sasl_client *client, const void *challenge, size_t size,
 	keep_problem(client, turn.problem);
 	free(copy);
 over:
-	client->is_done = result == 0 && turn.is_done && !client->has_problem;
+	client->is_done = result == 0 && turn.is_done;
 	if (result < 0)
 		client->step_count = STEPS_MAX;
 	else

@@ -503,6 +503,30 @@ test_sizes(void **state)
 	sasl_client_end(client);
 }
 
+/* Who begins is the mechanism's affair. */
+static void
+test_who_begins(void **state)
+{
+	static const struct {
+		const char *mechanism, *challenge;
+	} rows[] = { { "PLAIN", "" }, { "SCRAM-SHA-1", "hello" }, { "CRAM-MD5", NULL }, { "LOGIN", NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct sasl_client *client;
+		struct error error;
+		size_t size = sizeof(response);
+
+		assert_int_equal(sasl_client_begin(&client, rows[i].mechanism, &pencil, &error), 0);
+		assert_int_equal(sasl_client_step(client, rows[i].challenge, rows[i].challenge != NULL ?
+		    strlen(rows[i].challenge) : 0, response, &size, &error), -1);
+		assert_int_equal(error.kind, ERROR_PROTOCOL);
+		assert_non_null(strstr(error.text, "begins in another way"));
+		assert_int_equal(size, sizeof(response));
+		sasl_client_end(client);
+	}
+}
+
 static void
 test_impossible(void **state)
 {
@@ -641,6 +665,7 @@ main(void)
 		cmocka_unit_test(test_early_consent),
 		cmocka_unit_test(test_oauth_problems),
 		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_who_begins),
 		cmocka_unit_test(test_impossible),
 		cmocka_unit_test(test_choices),
 		cmocka_unit_test(test_no_ticket),

@@ -220,7 +220,6 @@ tls_client_read(struct tls_client *client, void *buffer, size_t *size)
 		status = status_of(client, result);
 	else
 		*size = n;
-	ERR_clear_error();
 	return status;
 }
 
