@@ -1,0 +1,44 @@
+/* See quirks.h. */
+
+#include "client/quirks.h"
+
+#include "client/engine.h"
+
+const struct quirk_row quirks[QUIRK_COUNT] = {
+	[QUIRK_BARE_OK] = { "bare +OK", "old servers (RFC 1957)", "+OK with nothing behind it, not even a space", true },
+	[QUIRK_BARE_PLUS] = { "bare +", "several", "a challenge of a plus alone is an empty one", true },
+	[QUIRK_UNDERSCORES] = { "underscores", "seen by Mozilla", "RESP_CODES and AUTH_RESP_CODE in CAPA", true },
+	[QUIRK_WIDE_UIDL] = { "wide UIDL", "Comcast's Maillennium", "several spaces in a line of UIDL", true },
+	[QUIRK_NEGATIVE_SIZE] = { "negative size", "seen by MailKit", "STAT counts octets in 32 bits; the size is not known", true },
+	[QUIRK_LF] = { "LF alone", "small servers", "lines end with LF; then messages do too", true },
+	[QUIRK_OK_FOR_CHALLENGE] = { "+OK for a challenge", "Exchange 2003",
+	  "the answer to AUTH is +OK where an empty challenge belongs; it cannot mean success, since nothing was said yet", false },
+	[QUIRK_XOAUTH2_IN_TWO_STEPS] = { "XOAUTH2 in two steps", "Microsoft 365",
+	  "no initial response: it goes behind an empty challenge", false },
+	[QUIRK_INITIAL_RESPONSE_IGNORED] = { "initial response ignored", "servers of RFC 1734's age",
+	  "an empty challenge comes all the same: the response is said again", false },
+	[QUIRK_RESPONSE_TAKEN_FROM_COMMAND] = { "a command taken for a response", "the same, with PIPELINING",
+	  "the command that left behind AUTH is said again behind the next login, which waits for its challenge", false },
+	[QUIRK_OFFER_SHRINKS] = { "offer shrinks", "Dovecot, Cyrus",
+	  "CAPA after the login leaves out SASL, USER and STLS: what was known stays known", false },
+	[QUIRK_PIPELINING_LATE] = { "PIPELINING late", "Gmail", "announced after the login only: CAPA is asked again", false },
+	[QUIRK_NOTHING_ANNOUNCED] = { "nothing announced", "hMailServer",
+	  "neither SASL nor USER in CAPA: USER is tried, since RFC 1939 demands some way in", false },
+	[QUIRK_EMPTY_PROMISE] = { "empty promise", "several",
+	  "a mechanism is announced and refused as unknown: the next one is tried", false },
+	[QUIRK_NO_SECRET_STORED] = { "no secret stored", "qpopper, Courier",
+	  "APOP or CRAM-MD5 is offered to users whose password the server has only hashed: one more way is tried", false },
+	[QUIRK_FAREWELL] = { "farewell", "Dovecot, Cyrus",
+	  "-ERR to nothing before the connection is closed, after long silence or at a shutdown", false },
+	[QUIRK_CLOSES_AT_CAPA] = { "closes at CAPA", "old servers, seen by fetchmail",
+	  "the connection ends at CAPA: another one does without (blocking face only)", false },
+};
+
+bool
+quirk(struct restante_client *client, enum quirk which)
+{
+	if ((client->quirks & 1U << which) == 0)
+		return false;
+	client->quirks_met |= 1U << which;
+	return true;
+}
