@@ -96,7 +96,7 @@ client_closed(struct restante_client *client)
 	const struct command *command = client->sent.first;
 
 	/* Some servers say -ERR to a login and hang up: what they said is the reason. */
-	if (client->phase == PHASE_LOGIN && client->login.result != RESTANTE_OK)
+	if ((client->phase == PHASE_LOGIN || client->phase == PHASE_LOGIN_LAST) && client->login.result != RESTANTE_OK)
 		return client_end(client, client->login.result, "%s", client->login.text);
 	return client_end(client, RESTANTE_CLOSED, "the server, or the network, closed the connection%s",
 	    client->phase == PHASE_GREETING ? " before the greeting" : command == NULL ? "" :

@@ -63,35 +63,11 @@ static const struct talk talks[] = {
 	  " before it answered\n", { SHOWN } },
 };
 
-static const struct {
-	const char *name;
-	size_t size;
-} pieces[] = { { "one octet at a time", 1 }, { "seven", 7 }, { "all at once", 1 << 20 } };
-
-static void
-hold_all(const struct talk *all, size_t count)
-{
-	unsigned met;
-	size_t failed = 0;
-
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < sizeof(pieces) / sizeof(pieces[0]); j++) {
-			const char *problem = talk_hold(&all[i], ~0U, pieces[j].size, &met);
-
-			if (problem[0] != '\0') {
-				print_error("%s\n", problem);
-				failed++;
-				break;
-			}
-		}
-	assert_int_equal(failed, 0);
-}
-
 static void
 test_talks(void **state)
 {
 	(void)state;
-	hold_all(talks, sizeof(talks) / sizeof(talks[0]));
+	assert_int_equal(talks_hold(talks, sizeof(talks) / sizeof(talks[0])), 0);
 }
 
 int
