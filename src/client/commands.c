@@ -125,6 +125,29 @@ command_ask(struct restante_client *client, const struct command_kind *kind, uin
 	return command->number;
 }
 
+/* The first with a number of what waits for an answer, or to leave; they are in order. */
+static unsigned long
+first_number(const struct command *command)
+{
+	while (command != NULL && command->number == 0)
+		command = command->next;
+	return command != NULL ? command->number : 0;
+}
+
+bool
+command_is_open(const struct restante_client *client, unsigned long number)
+{
+	unsigned long first = first_number(client->returned.first);
+
+	if (number == 0 || number > client->last_number)
+		return false;
+	if (first == 0)
+		first = first_number(client->sent.first);
+	if (first == 0)
+		first = first_number(client->waiting.first);
+	return first != 0 && number >= first;
+}
+
 /*
  * Without PIPELINING one at a time. With it as many as the window has, but never more octets without an
  * answer than any socket takes: a server that answers and does not read, and a client that sends and does

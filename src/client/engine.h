@@ -146,6 +146,7 @@ struct restante_client {
 	struct offer offer;
 	char timestamp[TIMESTAMP_SIZE];	/* APOP's; "": none */
 	bool is_stls;			/* TLS begins with STLS */
+	bool is_tls_begun;		/* octets are TLS's */
 	bool is_hello_sent;		/* some of it has left */
 	struct login login;
 	char mechanism[64];		/* how it logged in */
@@ -184,6 +185,8 @@ struct command *command_say(struct restante_client *, const struct command_kind 
 unsigned long command_ask(struct restante_client *, const struct command_kind *, uint64_t message,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 bool command_is_quit(const struct command *);
+/* Is it still to be answered, or is the connection over? Otherwise nothing will ever come for it. */
+bool command_is_open(const struct restante_client *, unsigned long number);
 void command_free(struct command *);
 struct command *list_take(struct command_list *);
 void list_put(struct command_list *, struct command *);
@@ -231,9 +234,11 @@ void password_apop(struct restante_client *);
 /* octets.c: between the buffers and TLS. */
 /* Begins TLS. */
 enum step octets_protect(struct restante_client *);
-/* A step of the handshake, or octets for client->in. */
 enum step octets_handshake(struct restante_client *);
+/* What TLS has, into client->in. */
 void octets_receive(struct restante_client *);
+/* Nothing is said any more. */
+void octets_last(struct restante_client *);
 
 /* trace.c */
 /* The caller's. */

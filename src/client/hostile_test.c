@@ -12,6 +12,7 @@
 
 
 #define SHOWN { RESTANTE_USER, "anna" }, { RESTANTE_PASSWORD, "secret" }, { RESTANTE_CLEAR_PASSWORD, "yes" }
+#define STLS { RESTANTE_SECURITY, "stls" }
 #define OLD "<+OK hello\n>CAPA\n<-ERR\n>USER anna\n<+OK\n>PASS secret\n<+OK\n=READY\n"
 #define BROKEN(text) "=END BROKEN the server does not speak POP3 as it should: " text "\n"
 #define CLOSED(where) "=END CLOSED the server, or the network, closed the connection" where "\n"
@@ -64,6 +65,14 @@ static const struct talk talks[] = {
 	{ "nothing can be asked behind the end", OLD "<$\n" CLOSED("") "!stat\n!quit\n", { SHOWN } },
 	{ "nothing can be asked behind QUIT", OLD "!quit\n!stat\n>QUIT\n<+OK\n=DONE 1 OK 0 0 \n=END OK \n", { SHOWN } },
 	{ "nothing is read behind QUIT", OLD "!quit\n>QUIT\n<+OK\n<+OK 1 2\n=DONE 1 OK 0 0 \n=END OK \n", { SHOWN } },
+	/* RFC 2595: without protection nothing goes on. */
+	{ "STLS is not announced", "<+OK\n>CAPA\n<+OK\n<USER\n<.\n=END UNPROTECTED the server does not offer STLS\n", { SHOWN, STLS } },
+	{ "STLS is refused", "<+OK\n>CAPA\n<+OK\n<STLS\n<.\n>STLS\n<-ERR not now\n"
+	  "=END UNPROTECTED the server refuses STLS: not now\n", { SHOWN, STLS } },
+	{ "STLS is tried where no list is to be had", "<+OK\n>CAPA\n<-ERR\n>STLS\n<-ERR\n=END UNPROTECTED the server refuses STLS: \n",
+	  { SHOWN, STLS } },
+	{ "clear text behind the answer to STLS", "<+OK\n>CAPA\n<+OK\n<STLS\n<.\n>STLS\n<+OK go on\n<+OK hello\n"
+	  BROKEN("octets in clear text behind its answer to STLS"), { SHOWN, STLS } },
 	{ "no line of the caller's is two", OLD "!line NOOP\rQUIT\n!lines \n!retr 0\n!dele 0\n!top 0 1\n", { SHOWN } },
 };
 

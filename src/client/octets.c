@@ -9,13 +9,8 @@ enum step
 octets_protect(struct restante_client *client)
 {
 	client->phase = PHASE_HANDSHAKE;
+	client->is_tls_begun = true;
 	return STEP_AGAIN;
-}
-
-static bool
-is_under_tls(const struct restante_client *client)
-{
-	return client->is_protected || client->phase == PHASE_HANDSHAKE;
 }
 
 static enum step
@@ -114,10 +109,17 @@ octets_receive(struct restante_client *client)
 	}
 }
 
+void
+octets_last(struct restante_client *client)
+{
+	if (client->is_protected)
+		tls_client_close(client->tls);
+}
+
 void *
 restante_client_input_buffer(struct restante_client *client, size_t *room)
 {
-	struct buffer *in = is_under_tls(client) ? &client->cipher_in : &client->in;
+	struct buffer *in = client->is_tls_begun ? &client->cipher_in : &client->in;
 
 	*room = 0;
 	if (client->has_events || client->is_closed || client->phase == PHASE_OVER)
@@ -129,7 +131,7 @@ restante_client_input_buffer(struct restante_client *client, size_t *room)
 void
 restante_client_input_done(struct restante_client *client, size_t size)
 {
-	struct buffer *in = is_under_tls(client) ? &client->cipher_in : &client->in;
+	struct buffer *in = client->is_tls_begun ? &client->cipher_in : &client->in;
 
 	in->end += size;
 	client->is_closed |= size == 0;
@@ -157,8 +159,13 @@ restante_client_output(struct restante_client *client, size_t *size)
 	const struct buffer *out = &client->out;
 
 	commands_leave(client);
-	if (is_under_tls(client) && client->tls != NULL) {
+	if (client->is_tls_begun) {
 		encrypt(client);
+		/* Whoever made it end before TLS began hears nothing of TLS. */
+		if (client->phase == PHASE_OVER && !client->is_hello_sent) {
+			*size = 0;
+			return NULL;
+		}
 		return tls_client_output(client->tls, size);
 	}
 	*size = buffer_used(out);
@@ -168,7 +175,7 @@ restante_client_output(struct restante_client *client, size_t *size)
 void
 restante_client_output_done(struct restante_client *client, size_t size)
 {
-	if (is_under_tls(client) && client->tls != NULL) {
+	if (client->is_tls_begun) {
 		client->is_hello_sent |= size > 0;
 		tls_client_output_done(client->tls, size);
 		return;

@@ -72,8 +72,10 @@ finish(struct restante_client *client)
 		return kind->ended(client);
 	}
 	step = tell(client, command, RESTANTE_EVENT_DONE);
-	if (command_is_quit(command))
+	if (command_is_quit(command)) {
 		client_end(client, RESTANTE_OK, "%s", "");
+		octets_last(client);
+	}
 	command_free(command);
 	return step;
 }

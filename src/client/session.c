@@ -281,8 +281,8 @@ restante_session_wait(struct restante_session *session, unsigned long command, c
 
 	if (event == NULL)
 		event = &each;
-	if (command == 0)
-		return fail(session, RESTANTE_USAGE, "no such command");
+	if (!command_is_open(session->client, command))
+		return fail(session, RESTANTE_USAGE, "no such command waits for an answer");
 	do {
 		type = restante_session_next(session, event);
 	} while (type != RESTANTE_EVENT_END &&
@@ -314,6 +314,10 @@ next_piece(struct restante_session *session, unsigned long command)
 	const struct restante_event *event;
 	enum restante_event_type type;
 
+	if (!command_is_open(session->client, command)) {
+		fail(session, RESTANTE_USAGE, "no such command waits for an answer");
+		return -1;
+	}
 	for (;;) {
 		type = restante_session_next(session, &event);
 		if (type == RESTANTE_EVENT_END) {
@@ -324,6 +328,7 @@ next_piece(struct restante_session *session, unsigned long command)
 			continue;
 		if (type == RESTANTE_EVENT_DATA) {
 			session->data = restante_event_data(event, &session->data_size);
+			session->data_command = command;
 			return 0;
 		}
 		if (type != RESTANTE_EVENT_DONE)
@@ -338,11 +343,7 @@ next_piece(struct restante_session *session, unsigned long command)
 ptrdiff_t
 restante_session_read(struct restante_session *session, unsigned long command, void *buffer, size_t size)
 {
-	if (command == 0 || size == 0) {
-		fail(session, RESTANTE_USAGE, "no such command, or no room to read into");
-		return -1;
-	}
-	if (session->data_size == 0) {
+	if (session->data_size == 0 || session->data_command != command) {
 		int found = next_piece(session, command);
 
 		if (found != 0)
@@ -356,8 +357,14 @@ restante_session_read(struct restante_session *session, unsigned long command, v
 	return (ptrdiff_t)size;
 }
 
+/* Nothing comes behind its answer: the socket is closed, too. */
 enum restante_result
 restante_session_quit(struct restante_session *session)
 {
-	return restante_session_wait(session, restante_client_quit(session->client), NULL);
+	enum restante_result result = restante_session_wait(session, restante_client_quit(session->client), NULL);
+	const struct restante_event *event;
+
+	if (session->client->phase == PHASE_OVER)
+		restante_session_next(session, &event);
+	return result;
 }

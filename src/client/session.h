@@ -16,6 +16,7 @@ struct restante_session {
 	/* What restante_session_read() has not handed out yet, lent from the client's event. */
 	const char *data;
 	size_t data_size;
+	unsigned long data_command;
 	bool is_send_over;		/* the server takes no more octets */
 };
 
