@@ -51,6 +51,7 @@ may_include maildrop base ipc config sandbox mail pop3 store
 may_include lmtp     base ipc config sandbox front smtp tls
 may_include deliver  base config mail sandbox smtp store users
 may_include ctl      base ipc config store users
+may_include client   base mail pop3 sasl tls
 
 folders=$(find . -mindepth 1 -maxdepth 1 -type d | sed 's,^\./,,' | sort | tr '\n' ' ')
 check "every folder is in the list above" "$(for folder in $folders; do
@@ -71,6 +72,7 @@ only sasl     'gsasl'
 only users    'crypt\.h'
 only sandbox  'seccomp\.h' 'linux/landlock\.h'
 only store    'xxhash\.h'
+only 'client fetch' 'restante/'
 
 # links_not PROGRAM LIBRARY...
 links_not() {
@@ -90,6 +92,22 @@ links_not auth/restante-auth         libssl libconfuse
 links_not lmtp/restante-lmtp         libcrypt libgsasl libconfuse
 links_not maildrop/restante-maildrop libssl libcrypto libcrypt libgsasl libconfuse
 links_not ctl/restantectl            libssl libcrypto libgsasl
+
+links_not client/librestante.so.0    libcrypt libconfuse libseccomp libxxhash
+
+# What an application gets: the functions of the headers and no other names, and nothing that meddles with it.
+library=$build/src/client/librestante.so.0
+declared=$(cat ../include/restante/*.h | grep -oE '\<restante_[a-z_0-9]+\(' | tr -d '(' | sort -u)
+shown=$(nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort)
+check "librestante shows what its headers declare and no more" "$(printf '%s\n' "$declared" |
+    sed 's/$/@@RESTANTE_0.1/' | sort | { diff - /dev/fd/3; } 3<<-end
+	$shown
+	end
+)"
+check "librestante sets no signal, writes nothing, ends nothing, changes no locale" "$(nm "$build/src/client/libclient.a" |
+    grep -E ' U (signal|sigaction|atexit|exit|_exit|abort|syslog|openlog|printf|fprintf|puts|perror|setlocale|setenv|environ|umask|chdir)$')"
+check "librestante has no variables of its own" "$(find client -name '*.c' ! -name '*_test.c' ! -name '*fake*' |
+    xargs grep -nE '^(static )?(struct |enum |unsigned |bool |int |char |size_t |uint)[^(]*(=|;)$' | grep -v const)"
 
 echo "$checks checks, $failures failed"
 [ "$failures" -eq 0 ]

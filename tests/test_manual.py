@@ -3,6 +3,8 @@
 import glob
 import re
 
+import pytest
+
 from restante import TOP
 
 
@@ -55,3 +57,31 @@ def test_what_mail_servers_are_told_is_what_was_tried():
         name = path.removeprefix(TOP + "/contrib/")
         text = re.sub(r"(?m)^#.*\n", "", text_of("contrib/" + name)).strip("\n")
         assert text in shown and '"%s"' % name in tried, name
+
+
+def declared():
+    """The functions of the library's headers."""
+    headers = "".join(text_of(path.removeprefix(TOP + "/")) for path in glob.glob(TOP + "/include/restante/*.h"))
+    headers = re.sub(r"/\*.*?\*/", "", headers, flags=re.DOTALL)
+    return set(re.findall(r"\b(restante_[a-z_0-9]+)\(", headers)), headers
+
+
+def test_every_function_of_the_library_has_its_paragraph():
+    functions, _ = declared()
+    page = text_of("man/restante.3")
+    assert len(functions) > 50
+    assert set(re.findall(r"^\.It .*\bFn (restante_\w+)", page, re.MULTILINE)) == functions
+
+
+@pytest.mark.parametrize("enum", ["restante_option", "restante_event_type", "restante_result"])
+def test_every_value_of_the_library_is_in_its_manual(enum):
+    values = re.search(r"enum %s \{(.*?)\};" % enum, declared()[1], re.DOTALL)[1]
+    named = set(re.findall(r"\bRESTANTE_\w+", values)) - {"RESTANTE_OPTION_COUNT", "RESTANTE_RESULT_COUNT"}
+    assert len(named) > 5
+    assert named <= set(re.findall(r"\bRESTANTE_\w+", text_of("man/restante.3")))
+
+
+def test_example_of_the_library_is_the_one_that_is_built():
+    example = text_of("doc/fetch_one.c")
+    shown = re.search(r"^\.Bd -literal\n(.*?)^\.Ed$", text_of("man/restante.3"), re.MULTILINE | re.DOTALL)[1]
+    assert shown.replace("\\e", "\\") == example[example.index("#include"):]
