@@ -103,7 +103,8 @@ static struct restante_client *
 client_of(uint8_t choice)
 {
 	/* What is said is the same each time: no nonce. */
-	static const char *const mechanisms[] = { "CRAM-MD5 PLAIN LOGIN APOP USER", "USER APOP", "OAUTHBEARER XOAUTH2", "LOGIN" };
+	static const char *const mechanisms[] = { "CRAM-MD5 PLAIN LOGIN APOP USER", "USER APOP",
+		"OAUTHBEARER XOAUTH2", "LOGIN" };
 	struct restante_options *options = restante_options_new();
 	struct restante_client *client;
 

@@ -4,7 +4,7 @@
  *
  * Ownership and threads as in client.h. Blocking: every function here but restante_session_new(),
  * restante_session_client() and restante_session_free() waits for the server, at most RESTANTE_TIMEOUT
- * seconds for its next octets. SIGPIPE is never raised.
+ * seconds for its next octets; a name is looked up as the system does it. SIGPIPE is never raised.
  */
 #ifndef RESTANTE_BLOCKING_H
 #define RESTANTE_BLOCKING_H

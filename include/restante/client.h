@@ -14,8 +14,8 @@
  * leave without waiting for the replies before them, also behind the last step of a login.
  *
  * Ownership: an event and all that it lends are valid until the next call of restante_client_next(),
- * restante_client_input_done() or restante_client_free(). Blocking: nothing here waits, nothing here
- * opens a file but restante_client_new(). Threads: one at a time for one client, any number of clients.
+ * restante_client_input_done() or restante_client_free(). Blocking: nothing here waits, but that GSSAPI
+ * may ask the KDC for a ticket; nothing here opens a file but restante_client_new(). Threads: one at a time for one client, any number of clients.
  * Limits: a reply line of over 4,096 octets, a list of over 10,000,000 lines, a UIDL of over 1,024 octets end the
  * connection (RESTANTE_BROKEN); sizes are 64 bits. What a server says of sizes is a hint and never
  * decides how much is read.
@@ -48,7 +48,7 @@ void *restante_client_input_buffer(struct restante_client *client, size_t *room)
 void restante_client_input_done(struct restante_client *client, size_t size);
 /* What is to be sent; *size is 0 when there is nothing. */
 const void *restante_client_output(struct restante_client *client, size_t *size);
-/* So many of it are sent. */
+/* So many of it are sent. Say so before what is received then: an answer to what has not left ends the connection. */
 void restante_client_output_done(struct restante_client *client, size_t size);
 /* Ends it from outside: the network failed, or it took too long. The reason becomes the last event. */
 void restante_client_abort(struct restante_client *client, enum restante_result reason, const char *text);
@@ -59,7 +59,8 @@ enum restante_event_type {
 	RESTANTE_EVENT_REPLY,		/* +OK to a command that a list or a message follows: number, octets, text */
 	RESTANTE_EVENT_ITEM,		/* a line of LIST (number, octets), UIDL (number, text) or another list (text) */
 	RESTANTE_EVENT_DATA,		/* a piece of a message: CRLF line ends, no doubled dots, no final dot */
-	RESTANTE_EVENT_DONE,		/* a command is answered whole: result, code, text; number and octets of STAT, LAST */
+	/* A command is answered whole: result, code, text ("" behind a list or message); numbers of STAT, LAST, ... */
+	RESTANTE_EVENT_DONE,
 	RESTANTE_EVENT_END,		/* the connection is over: result. After a QUIT that was answered: RESTANTE_OK */
 };
 
@@ -80,7 +81,7 @@ const void *restante_event_data(const struct restante_event *event, size_t *size
 
 /*
  * Commands (RFC 1939, sections 5 and 7). Each returns a number that its events carry, or 0: no memory, or
- * the connection is over, or QUIT was asked for. Replies come in the order of the commands.
+ * the connection is over, or QUIT was asked for, or an argument that cannot be (message 0, a line end). Replies come in the order of the commands.
  */
 unsigned long restante_client_stat(struct restante_client *client);
 /* 0: all messages. */

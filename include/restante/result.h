@@ -21,7 +21,8 @@ enum restante_result {
 	RESTANTE_UNPROTECTED,	/* protection was asked for and the server offers none */
 	RESTANTE_NO_MECHANISM,	/* no way to log in that both sides have, or that may be used in clear */
 	/* The server said -ERR: */
-	RESTANTE_DENIED,	/* [AUTH], or to a login without a code: name, password or token */
+	/* [AUTH], or to a login without a code (but by a server that announces AUTH-RESP-CODE): name, password or token. */
+	RESTANTE_DENIED,
 	RESTANTE_IN_USE,	/* [IN-USE]: another session has the maildrop */
 	RESTANTE_LOGIN_DELAY,	/* [LOGIN-DELAY]: too early after the last login */
 	RESTANTE_TEMPORARY,	/* [SYS/TEMP] */

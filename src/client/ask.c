@@ -32,8 +32,9 @@ set_of_message(struct restante_client *client, const struct command *command, co
     struct error *error)
 {
 	if (command->message != 0 && listing->number != command->message)
-		return error_set(error, ERROR_PROTOCOL, "asked about message %" PRIu64 ", told about %" PRIu64,
-		    command->message, listing->number);
+		return error_set(error, ERROR_PROTOCOL,
+		    "asked about message %" PRIu64 ", told about %" PRIu64, command->message,
+		    listing->number);
 	return set_values(client, listing);
 }
 
@@ -63,7 +64,9 @@ scan_values(struct restante_client *client, struct command *command, char *text,
 	char copy[REPLY_OCTETS_MAX];
 	struct listing listing;
 
-	return listing_scan(&listing, copy_text(copy, text), error) != 0 ? -1 : set_of_message(client, command, &listing, error);
+	if (listing_scan(&listing, copy_text(copy, text), error) != 0)
+		return -1;
+	return set_of_message(client, command, &listing, error);
 }
 
 static int
@@ -71,7 +74,9 @@ uidl_values(struct restante_client *client, struct command *command, char *text,
 {
 	struct listing listing;
 
-	return listing_uidl(&listing, text, error) != 0 ? -1 : set_of_message(client, command, &listing, error);
+	if (listing_uidl(&listing, text, error) != 0)
+		return -1;
+	return set_of_message(client, command, &listing, error);
 }
 
 /* "+OK 120 octets": a hint, if it is there at all. */

@@ -10,20 +10,29 @@
 #include "client/options.h"
 
 /* The bits and codes of the layers below are those of the public headers. */
-_Static_assert((int)OFFER_CAPA == (int)RESTANTE_HAS_CAPA && (int)OFFER_TOP == (int)RESTANTE_HAS_TOP &&
-    (int)OFFER_USER == (int)RESTANTE_HAS_USER && (int)OFFER_SASL == (int)RESTANTE_HAS_SASL &&
-    (int)OFFER_RESP_CODES == (int)RESTANTE_HAS_RESP_CODES &&
-    (int)OFFER_LOGIN_DELAY == (int)RESTANTE_HAS_LOGIN_DELAY &&
-    (int)OFFER_PIPELINING == (int)RESTANTE_HAS_PIPELINING && (int)OFFER_EXPIRE == (int)RESTANTE_HAS_EXPIRE &&
-    (int)OFFER_UIDL == (int)RESTANTE_HAS_UIDL && (int)OFFER_IMPLEMENTATION == (int)RESTANTE_HAS_IMPLEMENTATION &&
-    (int)OFFER_STLS == (int)RESTANTE_HAS_STLS && (int)OFFER_AUTH_RESP_CODE == (int)RESTANTE_HAS_AUTH_RESP_CODE &&
-    (int)OFFER_UTF8 == (int)RESTANTE_HAS_UTF8 && (int)OFFER_UTF8_USER == (int)RESTANTE_HAS_UTF8_USER &&
-    (int)OFFER_LANG == (int)RESTANTE_HAS_LANG && (int)OFFER_APOP == (int)RESTANTE_HAS_APOP,
+_Static_assert(
+    (int)OFFER_CAPA == (int)RESTANTE_HAS_CAPA && (int)OFFER_TOP == (int)RESTANTE_HAS_TOP &&
+	(int)OFFER_USER == (int)RESTANTE_HAS_USER && (int)OFFER_SASL == (int)RESTANTE_HAS_SASL &&
+	(int)OFFER_RESP_CODES == (int)RESTANTE_HAS_RESP_CODES &&
+	(int)OFFER_LOGIN_DELAY == (int)RESTANTE_HAS_LOGIN_DELAY &&
+	(int)OFFER_PIPELINING == (int)RESTANTE_HAS_PIPELINING &&
+	(int)OFFER_EXPIRE == (int)RESTANTE_HAS_EXPIRE &&
+	(int)OFFER_UIDL == (int)RESTANTE_HAS_UIDL &&
+	(int)OFFER_IMPLEMENTATION == (int)RESTANTE_HAS_IMPLEMENTATION &&
+	(int)OFFER_STLS == (int)RESTANTE_HAS_STLS &&
+	(int)OFFER_AUTH_RESP_CODE == (int)RESTANTE_HAS_AUTH_RESP_CODE &&
+	(int)OFFER_UTF8 == (int)RESTANTE_HAS_UTF8 &&
+	(int)OFFER_UTF8_USER == (int)RESTANTE_HAS_UTF8_USER &&
+	(int)OFFER_LANG == (int)RESTANTE_HAS_LANG && (int)OFFER_APOP == (int)RESTANTE_HAS_APOP,
     "capabilities");
-_Static_assert((int)CODE_NONE == (int)RESTANTE_CODE_NONE && (int)CODE_AUTH == (int)RESTANTE_CODE_AUTH &&
-    (int)CODE_IN_USE == (int)RESTANTE_CODE_IN_USE && (int)CODE_LOGIN_DELAY == (int)RESTANTE_CODE_LOGIN_DELAY &&
-    (int)CODE_SYS_TEMP == (int)RESTANTE_CODE_SYS_TEMP && (int)CODE_SYS_PERM == (int)RESTANTE_CODE_SYS_PERM &&
-    (int)CODE_UTF8 == (int)RESTANTE_CODE_UTF8 && (int)CODE_OTHER == (int)RESTANTE_CODE_OTHER, "codes");
+_Static_assert(
+    (int)CODE_NONE == (int)RESTANTE_CODE_NONE && (int)CODE_AUTH == (int)RESTANTE_CODE_AUTH &&
+	(int)CODE_IN_USE == (int)RESTANTE_CODE_IN_USE &&
+	(int)CODE_LOGIN_DELAY == (int)RESTANTE_CODE_LOGIN_DELAY &&
+	(int)CODE_SYS_TEMP == (int)RESTANTE_CODE_SYS_TEMP &&
+	(int)CODE_SYS_PERM == (int)RESTANTE_CODE_SYS_PERM &&
+	(int)CODE_UTF8 == (int)RESTANTE_CODE_UTF8 && (int)CODE_OTHER == (int)RESTANTE_CODE_OTHER,
+    "codes");
 _Static_assert(OFFER_NEVER == RESTANTE_NEVER, "days");
 
 enum step
@@ -78,7 +87,8 @@ client_result(const struct restante_client *client, const struct response *respo
 	};
 
 	/* Whoever announces AUTH-RESP-CODE says [AUTH] where it is the password (RFC 3206, section 6). */
-	if (is_login && response->code == CODE_NONE && (client->offer.capabilities & OFFER_AUTH_RESP_CODE) == 0)
+	if (is_login && response->code == CODE_NONE &&
+	    (client->offer.capabilities & OFFER_AUTH_RESP_CODE) == 0)
 		return RESTANTE_DENIED;
 	return results[response->code];
 }
@@ -96,7 +106,8 @@ client_closed(struct restante_client *client)
 	const struct command *command = client->sent.first;
 
 	/* Some servers say -ERR to a login and hang up: what they said is the reason. */
-	if ((client->phase == PHASE_LOGIN || client->phase == PHASE_LOGIN_LAST) && client->login.result != RESTANTE_OK)
+	if ((client->phase == PHASE_LOGIN || client->phase == PHASE_LOGIN_LAST) &&
+	    client->login.result != RESTANTE_OK)
 		return client_end(client, client->login.result, "%s", client->login.text);
 	return client_end(client, RESTANTE_CLOSED, "the server, or the network, closed the connection%s",
 	    client->phase == PHASE_GREETING ? " before the greeting" : command == NULL ? "" :
@@ -128,7 +139,8 @@ begin_protection(struct restante_client *client)
 	}
 	client->is_stls = strcmp(security, "stls") == 0;
 	if (tls_client_new(&client->tls, &settings, &error) != 0)
-		client_end(client, error.kind == ERROR_TEMPORARY ? RESTANTE_MEMORY : RESTANTE_USAGE, "%s", error.text);
+		client_end(client, error.kind == ERROR_TEMPORARY ? RESTANTE_MEMORY : RESTANTE_USAGE,
+		    "%s", error.text);
 	else if (!client->is_stls)
 		octets_protect(client);
 }
@@ -142,8 +154,8 @@ restante_client_new(const struct restante_options *options)
 		return NULL;
 	client->options = options_copy(options);
 	if (client->options == NULL || !buffer_reserve(&client->in, INPUT_SIZE) ||
-	    !buffer_reserve(&client->cipher_in, strcmp(option_text(options, RESTANTE_SECURITY), "clear") == 0 ? 1 :
-	    INPUT_SIZE)) {
+	    !buffer_reserve(&client->cipher_in,
+		strcmp(option_text(options, RESTANTE_SECURITY), "clear") == 0 ? 1 : INPUT_SIZE)) {
 		restante_client_free(client);
 		return NULL;
 	}
@@ -184,7 +196,8 @@ client_restart(struct restante_client *client)
 	forget_connection(client);
 	client->in.begin = client->in.end = client->cipher_in.begin = client->cipher_in.end = 0;
 	client->phase = PHASE_GREETING;
-	client->is_protected = client->is_tls_begun = client->is_closed = client->is_end_told = client->is_hello_sent = false;
+	client->is_protected = client->is_tls_begun = client->is_closed = client->is_end_told =
+	    client->is_hello_sent = false;
 	client->pipelining = false;
 	client->has_events = true;
 	client->out_taken = client->held_size = 0;

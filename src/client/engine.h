@@ -122,7 +122,7 @@ struct restante_client {
 	bool is_closed;			/* by the server */
 	bool is_quitting;		/* QUIT was asked for: nothing else is */
 	bool is_end_told;
-	bool has_events;		/* octets came that restante_client_next() has not looked at to their end */
+	bool has_events;		/* octets came that were not looked at to their end */
 	bool without_capa;		/* this server closes the connection at CAPA */
 	bool lf_only;			/* the reply whose list or message follows ended with LF alone */
 	bool is_behind_cr;
@@ -140,7 +140,7 @@ struct restante_client {
 	struct command_list returned;	/* to be sent again */
 	unsigned long last_number;
 	struct unwire unwire;
-	const char *held;		/* of a message with LF line ends: what is still to be told, in the input */
+	const char *held;		/* of a message with LF line ends: what is still to be told */
 	size_t held_size;
 
 	struct offer offer;

@@ -22,18 +22,19 @@ void
 exchange_secrets(struct restante_client *client, struct sasl_client_secrets *secrets, unsigned char *binding)
 {
 	const struct restante_options *options = client->options;
+	const char *name = option_text(options, RESTANTE_SERVER_NAME);
 
 	*secrets = (struct sasl_client_secrets){
 		.user = option_text_or_null(options, RESTANTE_USER),
 		.password = option_text_or_null(options, RESTANTE_PASSWORD),
 		.authorization = option_text_or_null(options, RESTANTE_AUTHORIZATION),
 		.token = option_text_or_null(options, RESTANTE_TOKEN),
-		.host = option_text(options, RESTANTE_SERVER_NAME)[0] != '\0' ?
-		    option_text(options, RESTANTE_SERVER_NAME) : option_text(options, RESTANTE_HOST),
+		.host = name[0] != '\0' ? name : option_text(options, RESTANTE_HOST),
 		.service = "pop",
 		.port = (unsigned)option_number(options, RESTANTE_PORT),
 		.protected = client->is_protected,
-		.certificate = client->is_protected && option_text(options, RESTANTE_CERTIFICATE_FILE)[0] != '\0',
+		.certificate = client->is_protected &&
+		    option_text(options, RESTANTE_CERTIFICATE_FILE)[0] != '\0',
 	};
 	if (client->is_protected)
 		secrets->binding_type = tls_client_binding(client->tls, binding, &secrets->binding_size);
@@ -92,7 +93,7 @@ note_response(struct restante_client *client)
 	login->is_proven = login->step_count >= (strncmp(login->mechanism, "SCRAM-", 6) == 0 ? 2U : 1U);
 }
 
-/* The server has all that it needs, unless it refuses OAuth's token with a challenge (RFC 7628, section 3.2.3). */
+/* The server has all that it needs, but may refuse OAuth's token with a challenge (RFC 7628, section 3.2.3). */
 static void
 look_whether_last(struct restante_client *client)
 {
@@ -124,7 +125,8 @@ say_auth(struct restante_client *client)
 	}
 	snprintf(masked, sizeof(masked), "AUTH %s [...]", login->mechanism);
 	/* An empty one is "=" (RFC 5034, section 4). */
-	command_say(client, &auth, masked, "AUTH %s %.*s", login->mechanism, first_size > 0 ? (int)first_size : 1,
+	command_say(client, &auth, masked, "AUTH %s %.*s", login->mechanism,
+	    first_size > 0 ? (int)first_size : 1,
 	    first_size > 0 ? login->first.octets + login->first.begin : "=");
 	note_response(client);
 	look_whether_last(client);
@@ -141,7 +143,8 @@ exchange_begin(struct restante_client *client, const char *mechanism)
 	exchange_secrets(client, &secrets, binding);
 	login->mechanism = mechanism;
 	if (sasl_client_begin(&login->sasl, mechanism, &secrets, &error) == 0 &&
-	    (!sasl_client_speaks_first(login->sasl) || step_take(client, NULL, 0, &login->first, &error) == 0)) {
+	    (!sasl_client_speaks_first(login->sasl) ||
+		step_take(client, NULL, 0, &login->first, &error) == 0)) {
 		say_auth(client);
 		return 0;
 	}
@@ -214,7 +217,9 @@ answer_challenge(struct restante_client *client, const char *text)
 	else if (error.kind == ERROR_TEMPORARY)
 		step = client_no_memory(client);
 	else
-		step = cancel(client, error.kind == ERROR_DENIED ? RESTANTE_DENIED : RESTANTE_NO_MECHANISM, error.text);
+		step = cancel(client,
+		    error.kind == ERROR_DENIED ? RESTANTE_DENIED : RESTANTE_NO_MECHANISM,
+		    error.text);
 	buffer_free(&answer);
 	secret_wipe(challenge, sizeof(challenge));
 	return step;
@@ -252,10 +257,12 @@ auth_answered(struct restante_client *client, struct command *command, struct re
 	case RESPONSE_OK:
 		if (!login->is_cancelled && login->step_count == 0 && quirk(client, QUIRK_OK_FOR_CHALLENGE))
 			return challenged(client, command, "");
-		/* Whoever says so before the mechanism is content does not know the password (RFC 5802, section 5). */
+		/* Whoever says so before the mechanism is content does not know the password (RFC 5802). */
 		if (login->is_cancelled || !sasl_client_is_done(login->sasl))
-			return client_broken(client, "it accepts the login before %s has come to its end: this is not"
-			    " the server that knows the password", login->mechanism);
+			return client_broken(client,
+			    "it accepts the login before %s has come to its end: this is not"
+			    " the server that knows the password",
+			    login->mechanism);
 		command_free(list_take(&client->sent));
 		return login_accepted(client);
 	case RESPONSE_ERROR:

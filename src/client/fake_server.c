@@ -20,9 +20,10 @@ struct hall {
 	char problem[4096];
 };
 
-static const char *const result_names[RESTANTE_RESULT_COUNT] = { "OK", "MEMORY", "USAGE", "UNKNOWN_HOST",
-	"UNREACHABLE", "TIMED_OUT", "CLOSED", "BROKEN", "TLS_FAILED", "UNTRUSTED", "UNPROTECTED", "NO_MECHANISM",
-	"DENIED", "IN_USE", "LOGIN_DELAY", "TEMPORARY", "PERMANENT", "NEEDS_UTF8", "REFUSED" };
+static const char *const result_names[RESTANTE_RESULT_COUNT] = { "OK", "MEMORY", "USAGE",
+	"UNKNOWN_HOST", "UNREACHABLE", "TIMED_OUT", "CLOSED", "BROKEN", "TLS_FAILED", "UNTRUSTED",
+	"UNPROTECTED", "NO_MECHANISM", "DENIED", "IN_USE", "LOGIN_DELAY", "TEMPORARY", "PERMANENT",
+	"NEEDS_UTF8", "REFUSED" };
 
 static const char *const code_names[RESTANTE_CODE_COUNT] = { "", "[AUTH] ", "[IN-USE] ", "[LOGIN-DELAY] ",
 	"[SYS/TEMP] ", "[SYS/PERM] ", "[UTF8] ", "[?] " };
@@ -49,8 +50,8 @@ note(struct hall *hall, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	hall->events_used += (size_t)vsnprintf(hall->events + hall->events_used, TEXT_MAX - hall->events_used, format,
-	    arguments);
+	hall->events_used += (size_t)vsnprintf(
+	    hall->events + hall->events_used, TEXT_MAX - hall->events_used, format, arguments);
 	va_end(arguments);
 	if (hall->events_used >= TEXT_MAX)
 		abort();
@@ -72,7 +73,8 @@ note_data(struct hall *hall, const struct restante_event *event)
 		if ((unsigned char)data[i] >= ' ' && data[i] != 0x7F)
 			note(hall, "%c", data[i]);
 		else
-			note(hall, data[i] == '\r' ? "\\r" : data[i] == '\n' ? "\\n" : "\\x%02x", (unsigned char)data[i]);
+			note(hall, data[i] == '\r' ? "\\r" : data[i] == '\n' ? "\\n" : "\\x%02x",
+			    (unsigned char)data[i]);
 	note(hall, "\n");
 }
 
@@ -81,8 +83,8 @@ note_event(struct hall *hall, const struct restante_event *event, enum restante_
 {
 	const unsigned long command = restante_event_command(event), number = restante_event_number(event),
 	    octets = restante_event_octets(event);
-	const char *result = result_names[restante_event_result(event)], *code = code_names[restante_event_code(event)],
-	    *text = restante_event_text(event);
+	const char *result = result_names[restante_event_result(event)];
+	const char *code = code_names[restante_event_code(event)], *text = restante_event_text(event);
 
 	if (type == RESTANTE_EVENT_DATA)
 		note_data(hall, event);
@@ -231,6 +233,20 @@ expect(struct hall *hall, const char *line, size_t size)
 	hall->is_data_open = false;
 }
 
+static void
+compare_offer(struct hall *hall, const char *line)
+{
+	const struct restante_client *client = hall->client;
+	char is[4096];
+
+	snprintf(is, sizeof(is), "%x %ld %ld [%s] [%s] %s", restante_client_capabilities(client),
+	    restante_client_expire_days(client), restante_client_login_delay_seconds(client),
+	    restante_client_mechanisms(client), restante_client_implementation(client),
+	    restante_client_mechanism(client));
+	if (strcmp(is, line) != 0)
+		problem(hall, "the server can: {%s} and not: {%s}", is, line);
+}
+
 static size_t
 octets_of(char *octets, const char *line, size_t size)
 {
@@ -248,8 +264,8 @@ octets_of(char *octets, const char *line, size_t size)
 			octets[used++] = (char)octet;
 			i += 2;
 		} else
-			octets[used++] = line[i] == 'r' ? '\r' : line[i] == 'n' ? '\n' : line[i] == 't' ? '\t' :
-			    line[i] == '0' ? '\0' : line[i];
+			octets[used++] = line[i] == 'r' ? '\r' : line[i] == 'n' ? '\n' :
+			    line[i] == 't' ? '\t' : line[i] == '0' ? '\0' : line[i];
 	}
 	return used;
 }
@@ -265,7 +281,8 @@ static const char *
 collect(const char *text, char kind, char *octets, size_t *used)
 {
 	*used = 0;
-	for (; text[0] == kind && text[1] != '$'; text = *line_end(text) != '\0' ? line_end(text) + 1 : line_end(text)) {
+	for (; text[0] == kind && text[1] != '$';
+	     text = *line_end(text) != '\0' ? line_end(text) + 1 : line_end(text)) {
 		const char *line = text + 1;
 		size_t size = (size_t)(line_end(text) - line);
 
@@ -304,11 +321,13 @@ hold(struct hall *hall, const char *text)
 			restante_client_input_done(hall->client, 0);
 		else if (*text == '!')
 			ask(hall, line);
+		else if (*text == '@')
+			compare_offer(hall, line);
 		else if (*text == '=')
 			expect(hall, line, strlen(line));
 		else
 			problem(hall, "no line of a talk: %s", text);
-		if (*text != '=')
+		if (*text == '!' || *text == '<')
 			hear(hall);
 		text = *end != '\0' ? end + 1 : end;
 	}

@@ -6,9 +6,13 @@
  *	<$	the server closes the connection
  *	>text	the client says it; lines that follow each other are all that it says until the next "<";
  *		"AUTH X *" is a line that begins so
- *	!text	the caller asks: "stat", "list", "list 2", "retr 1", "top 1 0", "quit", "line XTND", "lines XTND", ...
- *	=text	the next event: "READY", "REPLY 1 0 120 text", "ITEM 1 2 120 text", "DATA 1 text", "DONE 1 OK 2 320 text",
- *		"END CLOSED text": the command, its result, number, octets, code in brackets, text
+ *	!text	the caller asks: "stat", "list", "list 2", "retr 1", "top 1 0", "quit",
+ *		"line XTND", "lines XTND", ...
+ *	=text	the next event: "READY", "REPLY 1 0 120 text", "ITEM 1 2 120 text", "DATA 1 text",
+ *		"DONE 1 OK 2 320 text", "END CLOSED text": the command, its result, number, octets,
+ *		code in brackets, text
+ *	@text	what the server can do: capabilities in hex, EXPIRE, LOGIN-DELAY, mechanisms, implementation, as
+ *		"6 3 9 [PLAIN] [name]"; and how it is logged in
  *
  * It is held with the server's octets as they come together, and one at a time; the events must be the same.
  */

@@ -80,8 +80,10 @@ greet_capa_begins(struct restante_client *client, struct command *command, char 
 	client->offer.capabilities |= OFFER_CAPA;
 	if (!is_logged_in(client) || !quirk(client, QUIRK_OFFER_SHRINKS))
 		return 0;
-	client->offer.capabilities |= before.capabilities & (OFFER_SASL | OFFER_USER | OFFER_STLS);
+	client->offer.capabilities |= before.capabilities &
+	    (OFFER_SASL | OFFER_USER | OFFER_STLS | OFFER_IMPLEMENTATION);
 	memcpy(client->offer.mechanisms, before.mechanisms, sizeof(before.mechanisms));
+	memcpy(client->offer.implementation, before.implementation, sizeof(before.implementation));
 	return 0;
 }
 

@@ -148,11 +148,14 @@ no_way(struct restante_client *client)
 	if (option_text_or_null(client->options, RESTANTE_USER) == NULL)
 		return client_end(client, RESTANTE_NO_MECHANISM, "no user is named");
 	if (!may_show_password(client))
-		return client_end(client, RESTANTE_NO_MECHANISM, "the connection is not protected, and no way to log in"
+		return client_end(client, RESTANTE_NO_MECHANISM,
+		    "the connection is not protected, and no way to log in"
 		    " that both sides have hides the password (the server announces: %s)",
 		    mechanisms[0] != '\0' ? mechanisms : "none");
-	return client_end(client, RESTANTE_NO_MECHANISM, "no way to log in that both sides have, with what is at hand"
-	    " (the server announces: %s%s)", mechanisms[0] != '\0' ? mechanisms : "none",
+	return client_end(client, RESTANTE_NO_MECHANISM,
+	    "no way to log in that both sides have, with what is at hand"
+	    " (the server announces: %s%s)",
+	    mechanisms[0] != '\0' ? mechanisms : "none",
 	    (client->offer.capabilities & OFFER_USER) != 0 ? ", USER" : "");
 }
 
@@ -192,12 +195,13 @@ login_accepted(struct restante_client *client)
 	return STEP_AGAIN;
 }
 
-/* Texts that speak of the way to log in, and not of the password. Never just "unknown": that may be the user. */
+/* Texts that speak of the way to log in. Never just "unknown": that may be the user. */
 static bool
 is_about_mechanism(const char *text)
 {
-	static const char *const phrases[] = { "unsupported", "not supported", "not implemented", "mechanism",
-		"unknown command", "invalid command", "bad command", "unrecognized", "unrecognised", "syntax error" };
+	static const char *const phrases[] = { "unsupported", "not supported", "not implemented",
+		"mechanism", "unknown command", "invalid command", "bad command", "unrecognized",
+		"unrecognised", "syntax error" };
 
 	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
 		if (strcasestr(text, phrases[i]) != NULL)
@@ -255,8 +259,9 @@ login_refused(struct restante_client *client, const struct response *response)
 	if (!(login->proven_count > 0 && goes_on) && !login->is_user_refused &&
 	    !(login->is_cancelled && login->result != RESTANTE_OK)) {
 		login->result = refusal_result(client, response);
-		snprintf(login->text, sizeof(login->text), "the server refuses the login with %s: %s%s%s",
-		    login->mechanism, response->text, problem != NULL ? ": " : "", problem != NULL ? problem : "");
+		snprintf(login->text, sizeof(login->text),
+		    "the server refuses the login with %s: %s%s%s", login->mechanism,
+		    response->text, problem != NULL ? ": " : "", problem != NULL ? problem : "");
 	}
 	if (!goes_on)
 		return client_end(client, login->result, "%s", login->text);

@@ -24,33 +24,39 @@ tls_failed(struct restante_client *client)
 	    tls_client_failure(client->tls));
 }
 
-/* What came goes to TLS as far as it takes it, the end behind the last of it. */
-static void
+/* What came goes to TLS as far as it takes it, the end behind the last of it. False: it took nothing. */
+static bool
 feed(struct restante_client *client)
 {
 	struct buffer *in = &client->cipher_in;
+	size_t taken = 0;
 
-	if (buffer_used(in) > 0)
-		buffer_take(in, tls_client_feed(client->tls, in->octets + in->begin, buffer_used(in)));
+	if (buffer_used(in) > 0) {
+		taken = tls_client_feed(client->tls, in->octets + in->begin, buffer_used(in));
+		buffer_take(in, taken);
+	}
 	if (buffer_used(in) == 0 && client->is_closed)
 		tls_client_feed_end(client->tls);
+	return taken > 0;
 }
 
 enum step
 octets_handshake(struct restante_client *client)
 {
+	bool is_fed;
+
 	/* Behind STLS nothing can be there yet: somebody else has put it there (RFC 2595, section 4). */
 	if (client->is_stls && !client->is_hello_sent && buffer_used(&client->cipher_in) > 0)
 		return client_broken(client, "octets in clear text behind its answer to STLS");
-	feed(client);
+	is_fed = feed(client);
 	switch (tls_client_handshake(client->tls)) {
 	case TLS_DONE:
-		snprintf(client->protection, sizeof(client->protection), "%s %s", tls_client_version(client->tls),
-		    tls_client_cipher(client->tls));
+		snprintf(client->protection, sizeof(client->protection), "%s %s",
+		    tls_client_version(client->tls), tls_client_cipher(client->tls));
 		return greet_protected(client);
 	case TLS_WANT_READ:
 	case TLS_WANT_WRITE:
-		return buffer_used(&client->cipher_in) > 0 ? STEP_AGAIN : STEP_NEED;
+		return is_fed ? STEP_AGAIN : STEP_NEED;
 	case TLS_CLOSED:
 		return client_closed(client);
 	case TLS_FAILED:
@@ -82,10 +88,11 @@ octets_receive(struct restante_client *client)
 		return;
 	for (;;) {
 		size_t size = make_room(in);
+		bool is_fed;
 
 		if (size == 0)
 			return;
-		feed(client);
+		is_fed = feed(client);
 		switch (tls_client_read(client->tls, in->octets + in->end, &size)) {
 		case TLS_DONE:
 			in->end += size;
@@ -95,7 +102,7 @@ octets_receive(struct restante_client *client)
 			return;
 		case TLS_WANT_READ:
 		case TLS_WANT_WRITE:
-			if (buffer_used(&client->cipher_in) == 0)
+			if (!is_fed)
 				return;
 			continue;
 		case TLS_FAILED:

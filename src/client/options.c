@@ -98,8 +98,8 @@ check_text(const struct option_row *row, const char *value, struct error *error)
 	size_t octets = strlen(value);
 
 	if (octets < row->min || octets > row->max)
-		return error_set(error, ERROR_PERMANENT, "%s: %zu octets; %llu to %llu can be", row->name, octets,
-		    (unsigned long long)row->min, (unsigned long long)row->max);
+		return error_set(error, ERROR_PERMANENT, "%s: %zu octets; %llu to %llu can be",
+		    row->name, octets, (unsigned long long)row->min, (unsigned long long)row->max);
 	if (strpbrk(value, "\r\n") != NULL)
 		return error_set(error, ERROR_PERMANENT, "%s: a line end in it", row->name);
 	return 0;

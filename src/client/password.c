@@ -71,7 +71,8 @@ password_apop(struct restante_client *client)
 
 	apop_digest(digest, client->timestamp, option_text(client->options, RESTANTE_PASSWORD));
 	client->login.mechanism = "APOP";
-	command_say(client, &pass, "APOP [...]", "APOP %s %s", option_text(client->options, RESTANTE_USER), digest);
+	command_say(client, &pass, "APOP [...]", "APOP %s %s",
+	    option_text(client->options, RESTANTE_USER), digest);
 	secret_wipe(digest, sizeof(digest));
 	login_last_said(client);
 }

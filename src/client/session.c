@@ -109,7 +109,8 @@ restante_session_connect(struct restante_session *session)
 		result = RESTANTE_USAGE;
 		snprintf(text, sizeof(text), "no host is named");
 	} else
-		session->socket = connect_host(option_text(options, RESTANTE_HOST), option_text(options, RESTANTE_PORT),
+		session->socket = connect_host(option_text(options, RESTANTE_HOST),
+		    option_text(options, RESTANTE_PORT),
 		    option_number(options, RESTANTE_CONNECT_TIMEOUT), &result, text, sizeof(text));
 	if (session->socket >= 0)
 		return RESTANTE_OK;
@@ -188,7 +189,8 @@ exchange(struct restante_session *session)
 	else if (ready == 0) {
 		char text[64];
 
-		snprintf(text, sizeof(text), "no octet from the server in %llu seconds", (unsigned long long)seconds);
+		snprintf(text, sizeof(text), "no octet from the server in %llu seconds",
+		    (unsigned long long)seconds);
 		restante_client_abort(session->client, RESTANTE_TIMED_OUT, text);
 	} else {
 		if (size > 0 && (wanted.revents & (POLLOUT | POLLERR | POLLHUP)) != 0)
@@ -274,7 +276,8 @@ restante_session_login(struct restante_session *session)
 }
 
 enum restante_result
-restante_session_wait(struct restante_session *session, unsigned long command, const struct restante_event **event)
+restante_session_wait(
+    struct restante_session *session, unsigned long command, const struct restante_event **event)
 {
 	const struct restante_event *each;
 	enum restante_event_type type;
@@ -298,7 +301,8 @@ enum restante_result
 restante_session_stat(struct restante_session *session, uint64_t *count, uint64_t *octets)
 {
 	const struct restante_event *event;
-	enum restante_result result = restante_session_wait(session, restante_client_stat(session->client), &event);
+	enum restante_result result =
+	    restante_session_wait(session, restante_client_stat(session->client), &event);
 
 	if (result == RESTANTE_OK) {
 		*count = restante_event_number(event);
@@ -361,7 +365,8 @@ restante_session_read(struct restante_session *session, unsigned long command, v
 enum restante_result
 restante_session_quit(struct restante_session *session)
 {
-	enum restante_result result = restante_session_wait(session, restante_client_quit(session->client), NULL);
+	enum restante_result result =
+	    restante_session_wait(session, restante_client_quit(session->client), NULL);
 	const struct restante_event *event;
 
 	if (session->client->phase == PHASE_OVER)

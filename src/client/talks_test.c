@@ -56,6 +56,13 @@ static const struct talk talks[] = {
 	  "=DONE 1 OK 1 18446744073709551615 1 18446744073709551615\n", { SHOWN } },
 	{ "a window", NEW "!noop\n!noop\n!noop\n>NOOP\n>NOOP\n<+OK\n=DONE 1 OK 0 0 \n>NOOP\n<+OK\n<+OK\n"
 	  "=DONE 2 OK 0 0 \n=DONE 3 OK 0 0 \n", { SHOWN, { RESTANTE_WINDOW, "2" } } },
+	{ "what a server can do, before the login and behind it", "<+OK hello <1.2@pop.example>\n>CAPA\n<+OK\n<TOP\n<USER\n"
+	  "<SASL CRAM-MD5 X-UNKNOWN\n<RESP-CODES\n<LOGIN-DELAY 300 USER\n<EXPIRE NEVER USER\n<UIDL\n<IMPLEMENTATION a server\n"
+	  "<STLS\n<AUTH-RESP-CODE\n<UTF8 USER\n<LANG\n<X-OTHER\n<.\n>AUTH CRAM-MD5\n"
+	  "@ffbf -1 300 [CRAM-MD5 X-UNKNOWN] [a server] \n<+ PDEuMkBwb3AuZXhhbXBsZT4=\n"
+	  ">YW5uYSBlNmRkN2MzNjdkM2MzZTAxZDUzMjc3YzVjOWM4OWRmYg==\n<+OK\n>CAPA\n<+OK\n<PIPELINING\n<EXPIRE 3\n<LOGIN-DELAY 9\n<.\n"
+	  "=READY\n@86ed 3 9 [CRAM-MD5 X-UNKNOWN] [a server] CRAM-MD5\n", { SHOWN } },
+	{ "a server of which nothing is known", OLD "@0 0 0 [] [] USER\n", { SHOWN } },
 	{ "controls in texts", OLD "!noop\n>NOOP\n<|+OK a\\tb\\x1b[31m\\x7f\\r\\n\n=DONE 1 OK 0 0 a?b?[31m?\n", { SHOWN } },
 	{ "QUIT that is refused in part", OLD "!quit\n>QUIT\n<-ERR [SYS/TEMP] some messages stay\n"
 	  "=DONE 1 TEMPORARY 0 0 [SYS/TEMP] some messages stay\n=END OK \n", { SHOWN } },
