@@ -42,7 +42,7 @@ may_include users    base
 may_include sandbox  base
 may_include pop3     base mail
 may_include store    base mail
-may_include smtp     base
+may_include smtp     base mail
 may_include front    base ipc tls
 may_include parent   base ipc config sandbox
 may_include login    base ipc config sandbox front pop3 sasl tls
@@ -52,6 +52,7 @@ may_include lmtp     base ipc config sandbox front smtp tls
 may_include deliver  base config mail sandbox smtp store users
 may_include ctl      base ipc config store users
 may_include client   base mail pop3 sasl tls
+may_include fetch    base config mail sandbox smtp store
 
 folders=$(find . -mindepth 1 -maxdepth 1 -type d | sed 's,^\./,,' | sort | tr '\n' ' ')
 check "every folder is in the list above" "$(for folder in $folders; do
@@ -71,8 +72,8 @@ only config   'confuse\.h'
 only sasl     'gsasl'
 only users    'crypt\.h'
 only sandbox  'seccomp\.h' 'linux/landlock\.h'
-only store    'xxhash\.h'
 only 'client fetch' 'restante/'
+only "fetch store" 'xxhash\.h'
 
 # links_not PROGRAM LIBRARY...
 links_not() {

@@ -1,0 +1,100 @@
+/* See state_place.h. */
+
+#include "fetch/state_place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "fetch/state.h"
+
+int
+state_directory(char *path, size_t size, struct error *error)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	int length;
+
+	/* "All paths must be absolute; a relative one is to be ignored" (XDG Base Directory Specification). */
+	if (state != NULL && state[0] == '/')
+		length = snprintf(path, size, "%s/restante", state);
+	else if (home != NULL && home[0] == '/')
+		length = snprintf(path, size, "%s/.local/state/restante", home);
+	else
+		return error_set(error, ERROR_PERMANENT, "neither XDG_STATE_HOME nor HOME is set");
+	if (length < 0 || (size_t)length >= size)
+		return error_set(error, ERROR_PERMANENT, "the path of the state's directory is too long");
+	return 0;
+}
+
+/* '/' ends a name, a dot begins those that are ours; what is not ASCII is a letter of somebody's name. */
+static bool
+is_plain(unsigned char octet, bool first)
+{
+	return octet > ' ' && octet != 0x7f && octet != '/' && octet != '%' && !(first && octet == '.');
+}
+
+int
+state_names_make(struct state_names *names, const char *account, struct error *error)
+{
+	char file[NAME_MAX + 1];
+	size_t used = 0;
+
+	for (const char *at = account; *at != '\0'; at++) {
+		if (used + 3 + strlen(".") + strlen(".lock") > NAME_MAX)
+			return error_set(error, ERROR_PERMANENT, "the account's name is too long");
+		if (is_plain((unsigned char)*at, at == account))
+			file[used++] = *at;
+		else
+			used += (size_t)snprintf(file + used, 4, "%%%02X", (unsigned char)*at);
+	}
+	file[used] = '\0';
+	if (used == 0)
+		return error_set(error, ERROR_PERMANENT, "the account has no name");
+	snprintf(names->file, sizeof(names->file), "%s", file);
+	snprintf(names->lock, sizeof(names->lock), ".%.*s.lock", (int)used, file);
+	snprintf(names->next, sizeof(names->next), ".%.*s.next", (int)used, file);
+	return 0;
+}
+
+/*
+ * With those above it: "~/.local" need not be there. Linux's file systems keep a directory that is synced
+ * together with those above it.
+ */
+static int
+directories_make(const char *path, struct error *error)
+{
+	char part[PLACE_SIZE];
+
+	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+		return error_set(error, ERROR_PERMANENT, "the path of the state's directory is too long");
+	for (char *at = part + 1; at[-1] != '\0'; at++) {
+		char octet = *at;
+
+		if (octet != '/' && octet != '\0')
+			continue;
+		*at = '\0';
+		if (mkdir(part, 0700) != 0 && errno != EEXIST)
+			return error_errno(error, ERROR_PERMANENT, "cannot make the directory %.150s", part);
+		*at = octet;
+	}
+	return 0;
+}
+
+int
+state_directory_open(const char *path, bool make, struct error *error)
+{
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory < 0 && errno == ENOENT && make) {
+		if (directories_make(path, error) != 0)
+			return -1;
+		directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	return directory >= 0 ? directory :
+	    error_errno(error, errno == ENOENT ? ERROR_GONE : ERROR_PERMANENT, "cannot open %.150s", path);
+}
