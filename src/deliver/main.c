@@ -23,7 +23,7 @@
 #include "base/number.h"
 #include "base/writer.h"
 #include "deliver/deliver.h"
-#include "deliver/relay.h"
+#include "smtp/relay.h"
 #include "smtp/trace.h"
 #include "store/append.h"
 #include "store/store.h"
@@ -234,7 +234,7 @@ hand_over(const struct request *request, const struct target *target, const stru
 		memset(&sender, 0, sizeof(sender));
 	if (recipient_find(&recipient, request->user, request->has_recipient ? &request->recipient : NULL,
 		target->delimiter, &error) != 0 ||
-	    relay_open(&relay, socket, (unsigned)request->timeout_seconds, &error) != 0)
+	    relay_open(&relay, RELAY_LMTP, socket, (unsigned)request->timeout_seconds, &error) != 0)
 		return fail(&error);
 	status = target_leave(&error) == 0 ? relay_hand_over(&relay, &letter, &error) : EX_TEMPFAIL;
 	relay_close(&relay);

@@ -42,6 +42,110 @@ append_begin(struct append **append, const struct delivery *delivery, struct err
 	return ops->append->begin(append, path, delivery, error);
 }
 
+bool
+append_takes_pieces(const char *place)
+{
+	const char *path;
+	const struct store_ops *ops = store_ops_find(place, &path);
+
+	return ops != NULL && ops->append != NULL && ops->append->start != NULL;
+}
+
+int
+append_start(struct append **append, const struct delivery *delivery, struct error *error)
+{
+	const char *path;
+	const struct store_ops *ops = store_ops_find(delivery->place, &path);
+
+	if (ops == NULL || ops->append == NULL || ops->append->start == NULL)
+		return error_set(error, ERROR_PERMANENT, "no store takes mail in pieces for the place %.200s",
+		    delivery->place);
+	return ops->append->start(append, path, delivery, error);
+}
+
+int
+append_put(struct append *append, const char *piece, size_t size, struct error *error)
+{
+	return append->ops->put(append, piece, size, error);
+}
+
+int
+append_finish(struct append *append, struct error *error)
+{
+	return append->ops->finish(append, error);
+}
+
+const char *
+append_name(const struct append *append)
+{
+	return append->ops->name != NULL ? append->ops->name(append) : NULL;
+}
+
+/* Those of one store that have not failed, in their order, linked; NULL: there are none. */
+static struct append *
+appends_link(struct append *const appends[], size_t count, const struct append_ops *ops)
+{
+	struct append *first = NULL, **last = &first;
+
+	for (size_t i = 0; i < count; i++) {
+		if (appends[i]->ops != ops || appends[i]->result != 0 || appends[i]->committed)
+			continue;
+		*last = appends[i];
+		last = &appends[i]->next;
+	}
+	*last = NULL;
+	return first;
+}
+
+/* The first of each store. */
+static bool
+is_first_of_store(struct append *const appends[], size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (appends[i]->ops == appends[index]->ops)
+			return false;
+	return true;
+}
+
+static void
+file_settle(struct append *append)
+{
+	if (append->result == 0 && !append->settled && append->ops->sync != NULL)
+		append->result = append->ops->sync(append, &append->error);
+	append->settled = append->result == 0;
+}
+
+void
+append_settle_all(struct append *const appends[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		file_settle(appends[i]);
+	for (size_t i = 0; i < count; i++) {
+		const struct append_ops *ops = appends[i]->ops;
+		struct append *first = is_first_of_store(appends, i) ? appends_link(appends, count, ops) : NULL;
+
+		if (first != NULL && ops->settle != NULL)
+			ops->settle(first);
+	}
+}
+
+void
+append_commit_all(struct append *const appends[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		file_settle(appends[i]);
+	for (size_t i = 0; i < count; i++) {
+		const struct append_ops *ops = appends[i]->ops;
+		struct append *first = is_first_of_store(appends, i) ? appends_link(appends, count, ops) : NULL;
+
+		if (first == NULL)
+			continue;
+		ops->commit(first);
+		for (; first != NULL; first = first->next)
+			first->committed = first->result == 0;
+	}
+}
+
 static bool
 is_led(const struct append_group *group, const struct append *append)
 {
@@ -113,7 +217,7 @@ group_commit(struct append_group *group, struct append *append)
 int
 append_commit(struct append *append, struct append_group *group, struct error *error)
 {
-	if (append->ops->sync != NULL && append->ops->sync(append, error) != 0)
+	if (!append->settled && append->ops->sync != NULL && append->ops->sync(append, error) != 0)
 		return -1;
 	append->next = NULL;
 	append->finished = false;

@@ -8,6 +8,10 @@
  * When either fails, nothing is left behind, and the kind of the error tells whether a later try
  * may help (ERROR_TEMPORARY), may not (ERROR_PERMANENT), or would exceed the quota (ERROR_FULL).
  *
+ * A message that comes in pieces, as a client collects it, is written as it comes, into tmp/ or, for an
+ * mbox, into a file without a name: append_start(), append_put(), append_finish() stand for append_begin().
+ * Who has several of them in one thread commits them together: append_settle_all(), append_commit_all().
+ *
  * The lock of a session is not taken: mail arrives while a session is open, whose numbers do not
  * change.
  *
@@ -56,22 +60,29 @@ struct append {
 	/* The fuller of the two limits with this message in it; 0: there is no quota. */
 	unsigned quota_percent;
 	bool quota_warns;	/* with this message it passes quota.warning_percent */
-	bool committed;
+	bool settled, committed;
 	/* While it commits: set by the leader. */
 	struct append *next;
 	bool finished;
-	int result;
+	int result;		/* of the last of append_settle_all(), append_commit(), append_commit_all() */
 	struct error error;
 };
 
 /* A store's part; a row in its struct store_ops. */
 struct append_ops {
 	int (*begin)(struct append **, const char *path, const struct delivery *, struct error *);
+	/* The same in pieces; see append_start(). NULL: there is no place for what is not whole. */
+	int (*start)(struct append **, const char *path, const struct delivery *, struct error *);
+	int (*put)(struct append *, const char *piece, size_t size, struct error *);
+	int (*finish)(struct append *, struct error *);
+	const char *(*name)(const struct append *);
 	/*
 	 * What need not be waited for in turn: called by the thread of each, before it meets the
 	 * others. NULL: nothing.
 	 */
 	int (*sync)(struct append *, struct error *);
+	/* All from the first to the last next: makes durable where they wait. NULL: they wait nowhere. */
+	void (*settle)(struct append *first);
 	/* All from the first to the last next; sets the result and error of each. */
 	void (*commit)(struct append *first);
 	/* Removes what was not committed. */
@@ -93,6 +104,29 @@ void append_group_end(struct append_group *);
 
 /* An unknown scheme, or a store that takes no mail, is ERROR_PERMANENT. */
 int append_begin(struct append **, const struct delivery *, struct error *);
+/* For append_start(): does the place's store have one? */
+bool append_takes_pieces(const char *place);
+/*
+ * message, message_size and message_size_known of the delivery are not looked at; its head is lent for the
+ * call alone. ERROR_PERMANENT: see append_takes_pieces().
+ */
+int append_start(struct append **, const struct delivery *, struct error *);
+/* LF or CRLF as they come. After a failure only append_end(). */
+int append_put(struct append *, const char *piece, size_t size, struct error *);
+/* That was all. ERROR_FULL as from append_begin(). */
+int append_finish(struct append *, struct error *);
+/*
+ * Of one that came in pieces, before it is committed: by what it will be found again. In a Maildir the unique
+ * part of its file's name (maildir_find.h), in an mbox a digest of its text (mbox_ask.h).
+ */
+const char *append_name(const struct append *);
+/*
+ * Deliveries of one thread, begun or finished; result and error of each are set. The first makes durable
+ * what is written and where it waits, so that what is not found there any more has been committed; the
+ * second commits those that have not failed, and settles only files of those that are not settled.
+ */
+void append_settle_all(struct append *const appends[], size_t count);
+void append_commit_all(struct append *const appends[], size_t count);
 /* Once. group: NULL where nobody else delivers. */
 int append_commit(struct append *, struct append_group *group, struct error *);
 /* In any case, whatever became of it. NULL is fine. */

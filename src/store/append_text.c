@@ -3,9 +3,60 @@
 #include "store/append_text.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/limits.h"
+
+void
+append_lines_begin(struct append_lines *lines)
+{
+	*lines = (struct append_lines){ .before = '\n' };
+}
+
+size_t
+append_lines_convert(struct append_lines *lines, const char *from, size_t size, char *output)
+{
+	const char *end = from + size;
+	char *to = output;
+
+	while (from < end) {
+		const char *cr;
+		size_t plain;
+
+		if (lines->holds_cr) {
+			if (*from != '\n' || lines->before == '\r')
+				*to++ = '\r';
+			lines->before = '\r';
+			lines->holds_cr = false;
+		}
+		cr = memchr(from, '\r', (size_t)(end - from));
+		plain = (size_t)((cr != NULL ? cr : end) - from);
+		memcpy(to, from, plain);
+		to += plain;
+		from += plain;
+		if (plain > 0)
+			lines->before = from[-1];
+		if (cr != NULL) {
+			lines->holds_cr = true;
+			from++;
+		}
+	}
+	return (size_t)(to - output);
+}
+
+size_t
+append_lines_end(struct append_lines *lines, char *output)
+{
+	if (!lines->holds_cr)
+		return 0;
+	lines->holds_cr = false;
+	*output = '\r';
+	return 1;
+}
 
 struct append_text *
 append_text_new(const struct delivery *delivery, struct error *error)
@@ -25,40 +76,8 @@ void
 append_text_rewind(struct append_text *text)
 {
 	text->offset = 0;
-	text->head_done = text->ended = text->holds_cr = false;
-	text->before = '\n';
-}
-
-/* Returns how much was filled of output: one octet more than the input at most. */
-static size_t
-line_ends_convert(struct append_text *text, char *output, size_t size)
-{
-	const char *from = text->input, *end = from + size;
-	char *to = output;
-
-	while (from < end) {
-		const char *cr;
-		size_t plain;
-
-		if (text->holds_cr) {
-			if (*from != '\n' || text->before == '\r')
-				*to++ = '\r';
-			text->before = '\r';
-			text->holds_cr = false;
-		}
-		cr = memchr(from, '\r', (size_t)(end - from));
-		plain = (size_t)((cr != NULL ? cr : end) - from);
-		memcpy(to, from, plain);
-		to += plain;
-		from += plain;
-		if (plain > 0)
-			text->before = from[-1];
-		if (cr != NULL) {
-			text->holds_cr = true;
-			from++;
-		}
-	}
-	return (size_t)(to - output);
+	text->head_done = text->ended = false;
+	append_lines_begin(&text->lines);
 }
 
 static ssize_t
@@ -110,10 +129,10 @@ append_text_next(struct append_text *text, const char **piece, struct error *err
 
 		if (n < 0)
 			return -1;
-		size = line_ends_convert(text, text->output + used, (size_t)n);
+		size = append_lines_convert(&text->lines, text->input, (size_t)n, text->output + used);
 		text->ended = n == 0;
-		if (text->ended && text->holds_cr)
-			text->output[used + size++] = '\r';
+		if (text->ended)
+			size += append_lines_end(&text->lines, text->output + used + size);
 	}
 	return (ssize_t)(used + size);
 }
@@ -134,4 +153,26 @@ append_write(int file, const char *data, size_t size, uint64_t offset, const cha
 		offset += (uint64_t)n;
 	}
 	return 0;
+}
+
+/* Where the file system cannot do without a name, the name goes at once. */
+int
+append_spool_open(struct error *error)
+{
+	const char *directory = getenv("TMPDIR");
+	char name[PATH_SIZE];
+	int file;
+
+	if (directory == NULL || *directory != '/')
+		directory = "/tmp";
+	file = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (file >= 0)
+		return file;
+	if (snprintf(name, sizeof(name), "%s/restante-XXXXXX", directory) < (int)sizeof(name) &&
+	    (file = mkostemp(name, O_CLOEXEC)) >= 0 && unlink(name) == 0)
+		return file;
+	error_errno(error, ERROR_TEMPORARY, "cannot make a file in %.100s", directory);
+	if (file >= 0)
+		close(file);
+	return -1;
 }

@@ -12,6 +12,18 @@
 
 #include "store/append.h"
 
+/* Line ends on their way into a store, piece by piece. */
+struct append_lines {
+	bool holds_cr;		/* a CR of which is not known yet what follows */
+	char before;		/* the octet before that */
+};
+
+void append_lines_begin(struct append_lines *);
+/* Returns how much was filled of output: one octet more than the input at most. */
+size_t append_lines_convert(struct append_lines *, const char *input, size_t size, char *output);
+/* At the end: what was held back, one octet at most. */
+size_t append_lines_end(struct append_lines *, char *output);
+
 #define APPEND_TEXT_SIZE (64 * 1024)
 #define APPEND_HEAD_SIZE (4 * 1024)	/* a head up to that leaves together with what is behind it */
 
@@ -19,8 +31,7 @@ struct append_text {
 	const struct delivery *delivery;
 	uint64_t offset;	/* of the message: how much was read */
 	bool head_done, ended;
-	bool holds_cr;		/* a CR of which is not known yet what follows */
-	char before;		/* the octet before that */
+	struct append_lines lines;
 	char input[APPEND_TEXT_SIZE];
 	char output[APPEND_HEAD_SIZE + APPEND_TEXT_SIZE + 2];
 };
@@ -34,3 +45,5 @@ ssize_t append_text_next(struct append_text *, const char **piece, struct error 
 /* All of it, or -1; offset is where it goes. */
 int append_write(int file, const char *data, size_t size, uint64_t offset, const char *what,
     struct error *);
+/* A file without a name, for a message that has to be whole first: in TMPDIR, or /tmp. Its descriptor, or -1. */
+int append_spool_open(struct error *);

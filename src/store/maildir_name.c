@@ -2,10 +2,15 @@
 
 #include "store/maildir_name.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <nettle/sha2.h>
+
+#define HOST_ESCAPED_SIZE 128
 
 /* Digits from text up to end; false if there is anything else, nothing, or too much. */
 static bool
@@ -84,4 +89,35 @@ maildir_name_digest(const char *name, size_t size, uint64_t inode, char uidl[UID
 	sha256_digest(&context, sizeof(digest), digest);
 	for (size_t i = 0; i < sizeof(digest); i++)
 		snprintf(uidl + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* As qmail does: '/' ends a name, ':' its base. The others could not be a UIDL. */
+static void
+host_escape(char escaped[HOST_ESCAPED_SIZE])
+{
+	char host[HOST_SIZE] = "";
+	size_t used = 0;
+
+	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
+		snprintf(host, sizeof(host), "localhost");
+	for (const char *c = host; *c != '\0' && used < HOST_ESCAPED_SIZE - 5; c++) {
+		if (*c == '/' || *c == ':' || *c <= ' ' || *c >= 0x7f)
+			used += (size_t)snprintf(escaped + used, 5, "\\%03o", (unsigned char)*c);
+		else
+			escaped[used++] = *c;
+	}
+	escaped[used] = '\0';
+}
+
+void
+maildir_name_make(char unique[NAME_MAX + 1])
+{
+	static atomic_uint counter;
+	char host[HOST_ESCAPED_SIZE];
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	host_escape(host);
+	snprintf(unique, NAME_MAX + 1, "%lld.M%06ldP%dQ%u.%s", (long long)now.tv_sec, now.tv_nsec / 1000,
+	    (int)getpid(), atomic_fetch_add(&counter, 1) + 1, host);
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,3 +33,5 @@ bool maildir_name_is_uidl(const char *unique, size_t size);
  * files with the same name apart.
  */
 void maildir_name_digest(const char *name, size_t size, uint64_t inode, char uidl[UIDL_SIZE]);
+/* A new unique part, of time, process and host; printable ASCII whatever the host is called. */
+void maildir_name_make(char unique[NAME_MAX + 1]);

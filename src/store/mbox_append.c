@@ -15,6 +15,7 @@
 struct mbox_append {
 	struct append append;	/* first: the two share their address */
 	const struct delivery *delivery;
+	struct mbox_spool *spool;	/* of one that came in pieces, in place of its message; NULL otherwise */
 	const char *path;
 	bool tried;		/* with others of the same mbox */
 };
@@ -58,12 +59,19 @@ room_for(struct mbox_append *first)
 		struct stat status = { .st_size = 0 };
 		uint64_t size;
 
-		if (fstat(a->delivery->message, &status) != 0)
+		if (fstat(a->spool != NULL ? a->spool->file : a->delivery->message, &status) != 0)
 			continue;
-		size = a->delivery->head_size + (uint64_t)status.st_size;
+		size = (uint64_t)status.st_size + (a->spool == NULL ? a->delivery->head_size : 0);
 		room += size + size / 5 + MBOX_SENDER_MAX + 80;
 	}
 	return room;
+}
+
+static int
+message_write(struct mbox_target *t, const struct mbox_append *a, struct error *error)
+{
+	return a->spool != NULL ? mbox_target_write_spool(t, a->spool, a->delivery->sender, error)
+	                        : mbox_target_write(t, a->delivery, error);
 }
 
 /* Writes all; each that fails is cut off, so that the next one stands in its place. */
@@ -76,7 +84,7 @@ target_fill(struct mbox_target *t, struct mbox_append *first)
 	for (struct mbox_append *a = first; a != NULL; a = next_of(first, a->append.next)) {
 		if (!is_clean)
 			failure_enter(a, &error);
-		else if (mbox_target_write(t, a->delivery, &a->append.error) != 0) {
+		else if (message_write(t, a, &a->append.error) != 0) {
 			a->append.result = -1;
 			is_clean = mbox_target_cut(t, &error) == 0;
 		}
@@ -158,25 +166,38 @@ usage_find(struct mbox_target *t, const struct delivery *delivery, uint64_t *cou
 	return delivery->quota.messages != 0 ? messages_count(t, delivery->index_directory, count, error) : 0;
 }
 
+/* What it will take. */
+static int
+text_weigh(const struct mbox_append *a, struct mbox_target *t, uint64_t *size, struct error *error)
+{
+	if (a->spool != NULL) {
+		*size = a->spool->end - a->spool->begin;
+		return 0;
+	}
+	mbox_quote_begin(t->quote, -1, 0);
+	if (mbox_target_quote(t, error) != 0)
+		return -1;
+	*size = t->quote->offset;
+	return 0;
+}
+
 static int
 quota_check(struct mbox_append *a, struct error *error)
 {
 	const struct delivery *delivery = a->delivery;
 	struct mbox_target t;
-	uint64_t count;
+	uint64_t count, size;
 	int result;
 
 	if (delivery->quota.octets == 0 && delivery->quota.messages == 0)
 		return 0;
 	result = mbox_target_begin(&t, a->path, delivery, error);
-	if (result == 0) {
-		mbox_quote_begin(t.quote, -1, 0);
-		result = mbox_target_quote(&t, error);
-	}
+	if (result == 0)
+		result = text_weigh(a, &t, &size, error);
 	if (result == 0)
 		result = usage_find(&t, delivery, &count, error);
 	if (result == 0)
-		result = append_quota_check(&a->append, &delivery->quota, t.size, count, t.quote->offset, error);
+		result = append_quota_check(&a->append, &delivery->quota, t.size, count, size, error);
 	mbox_target_end(&t);
 	return result;
 }
@@ -184,24 +205,39 @@ quota_check(struct mbox_append *a, struct error *error)
 static void
 mbox_append_end(struct append *append)
 {
-	free(mbox_append_of(append));
+	mbox_spool_free(mbox_append_of(append)->spool);
+	free(append);
+}
+
+static struct mbox_append *
+mbox_append_new(const char *path, const struct delivery *delivery, struct error *error)
+{
+	struct mbox_append *a;
+
+	if (path[0] == '\0' || path[strlen(path) - 1] == '/') {
+		error_set(error, ERROR_PERMANENT, "the place names no file");
+		return NULL;
+	}
+	a = calloc(1, sizeof(*a));
+	if (a == NULL) {
+		error_set(error, ERROR_TEMPORARY, "no memory for a delivery");
+		return NULL;
+	}
+	a->append.ops = &mbox_append_ops;
+	a->append.meeting = XXH3_64bits(path, strlen(path));
+	a->delivery = delivery;
+	a->path = path;
+	return a;
 }
 
 static int
 mbox_append_begin(struct append **append, const char *path, const struct delivery *delivery,
     struct error *error)
 {
-	struct mbox_append *a;
+	struct mbox_append *a = mbox_append_new(path, delivery, error);
 
-	if (path[0] == '\0' || path[strlen(path) - 1] == '/')
-		return error_set(error, ERROR_PERMANENT, "the place names no file");
-	a = calloc(1, sizeof(*a));
 	if (a == NULL)
-		return error_set(error, ERROR_TEMPORARY, "no memory for a delivery");
-	a->append.ops = &mbox_append_ops;
-	a->append.meeting = XXH3_64bits(path, strlen(path));
-	a->delivery = delivery;
-	a->path = path;
+		return -1;
 	if (quota_check(a, error) != 0) {
 		mbox_append_end(&a->append);
 		return -1;
@@ -210,8 +246,51 @@ mbox_append_begin(struct append **append, const char *path, const struct deliver
 	return 0;
 }
 
+static int
+mbox_append_start(struct append **append, const char *path, const struct delivery *delivery,
+    struct error *error)
+{
+	struct mbox_append *a = mbox_append_new(path, delivery, error);
+
+	if (a == NULL)
+		return -1;
+	a->spool = mbox_spool_new(error);
+	if (a->spool == NULL || mbox_spool_put(a->spool, delivery->head, delivery->head_size, error) != 0) {
+		mbox_append_end(&a->append);
+		return -1;
+	}
+	*append = &a->append;
+	return 0;
+}
+
+static int
+mbox_append_put(struct append *append, const char *piece, size_t size, struct error *error)
+{
+	return mbox_spool_put(mbox_append_of(append)->spool, piece, size, error);
+}
+
+static int
+mbox_append_finish(struct append *append, struct error *error)
+{
+	struct mbox_append *a = mbox_append_of(append);
+
+	return mbox_spool_end(a->spool, error) == 0 ? quota_check(a, error) : -1;
+}
+
+static const char *
+mbox_append_name(const struct append *append)
+{
+	const struct mbox_append *a = (const struct mbox_append *)append;
+
+	return a->spool != NULL ? a->spool->digest : NULL;
+}
+
 const struct append_ops mbox_append_ops = {
 	.begin = mbox_append_begin,
+	.start = mbox_append_start,
+	.put = mbox_append_put,
+	.finish = mbox_append_finish,
+	.name = mbox_append_name,
 	.commit = mbox_append_commit,
 	.end = mbox_append_end,
 };

@@ -10,8 +10,8 @@ static const char from[] = "From ";
 
 #define FROM_SIZE (sizeof(from) - 1)
 
-static int
-flush(struct mbox_quote *q, struct error *error)
+int
+mbox_quote_flush(struct mbox_quote *q, struct error *error)
 {
 	if (q->used > q->limit - q->offset)
 		return error_set(error, ERROR_TEMPORARY, "the message grows while it is delivered");
@@ -32,7 +32,7 @@ put(struct mbox_quote *q, const char *text, size_t size, struct error *error)
 		q->used += part;
 		text += part;
 		size -= part;
-		if (q->used == sizeof(q->buffer) && flush(q, error) != 0)
+		if (q->used == sizeof(q->buffer) && mbox_quote_flush(q, error) != 0)
 			return -1;
 	}
 	return 0;
@@ -120,5 +120,5 @@ mbox_quote_end(struct mbox_quote *q, struct error *error)
 	if ((q->begins && beginning_put(q, error) != 0) ||
 	    (q->last != '\n' && put(q, "\n", 1, error) != 0) || put(q, "\n", 1, error) != 0)
 		return -1;
-	return flush(q, error);
+	return mbox_quote_flush(q, error);
 }

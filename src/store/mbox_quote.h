@@ -30,3 +30,5 @@ int mbox_quote_line(struct mbox_quote *, const char *text, size_t size, struct e
 int mbox_quote_put(struct mbox_quote *, const char *text, size_t size, struct error *);
 /* Ends the last line, and the message with an empty one. offset is the file's end then. */
 int mbox_quote_end(struct mbox_quote *, struct error *);
+/* The same without an end: all that was put as it is has been written. */
+int mbox_quote_flush(struct mbox_quote *, struct error *);

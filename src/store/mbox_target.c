@@ -189,21 +189,48 @@ mbox_target_quote(struct mbox_target *t, struct error *error)
 	return size < 0 ? -1 : mbox_quote_end(t->quote, error);
 }
 
-int
-mbox_target_write(struct mbox_target *t, const struct delivery *delivery, struct error *error)
+/* What separates it from what is there, and its "From " line. */
+static int
+message_begin(struct mbox_target *t, const char *sender, struct error *error)
 {
 	char line[MBOX_SENDER_MAX + 64];
-	size_t size = from_line(line, delivery->sender);
+	size_t size = from_line(line, sender);
 	const char *gap;
 
-	t->text->delivery = delivery;
-	append_text_rewind(t->text);
 	mbox_quote_begin(t->quote, t->mbox.file, t->size);
 	t->quote->limit = t->limit;
 	if (gap_find(t, &gap, error) != 0 ||
-	    mbox_quote_line(t->quote, gap, strlen(gap), error) != 0 ||
-	    mbox_quote_line(t->quote, line, size, error) != 0 ||
-	    mbox_target_quote(t, error) != 0)
+	    mbox_quote_line(t->quote, gap, strlen(gap), error) != 0)
+		return -1;
+	return mbox_quote_line(t->quote, line, size, error);
+}
+
+int
+mbox_target_write(struct mbox_target *t, const struct delivery *delivery, struct error *error)
+{
+	t->text->delivery = delivery;
+	append_text_rewind(t->text);
+	if (message_begin(t, delivery->sender, error) != 0 || mbox_target_quote(t, error) != 0)
+		return -1;
+	t->size = t->quote->offset;
+	return 0;
+}
+
+int
+mbox_target_write_spool(struct mbox_target *t, const struct mbox_spool *spool, const char *sender,
+    struct error *error)
+{
+	size_t part;
+
+	if (message_begin(t, sender, error) != 0)
+		return -1;
+	for (uint64_t at = spool->begin; at < spool->end; at += part) {
+		part = spool->end - at < APPEND_TEXT_SIZE ? (size_t)(spool->end - at) : APPEND_TEXT_SIZE;
+		if (mbox_read_all(spool->file, at, t->text->input, part, error) != 0 ||
+		    mbox_quote_line(t->quote, t->text->input, part, error) != 0)
+			return -1;
+	}
+	if (mbox_quote_flush(t->quote, error) != 0)
 		return -1;
 	t->size = t->quote->offset;
 	return 0;

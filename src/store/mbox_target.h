@@ -7,6 +7,7 @@
 #include "store/append_text.h"
 #include "store/mbox_file.h"
 #include "store/mbox_quote.h"
+#include "store/mbox_spool.h"
 
 #define MBOX_SENDER_MAX 256	/* how much of a sender a "From " line holds */
 
@@ -30,6 +31,9 @@ int mbox_target_lock(struct mbox_target *, struct error *);
 int mbox_target_guard(struct mbox_target *, uint64_t room, struct error *);
 /* One message behind the others. What a failure leaves is behind size. */
 int mbox_target_write(struct mbox_target *, const struct delivery *, struct error *);
+/* The same of one that is kept as it will stand there, with its sender. */
+int mbox_target_write_spool(struct mbox_target *, const struct mbox_spool *, const char *sender,
+    struct error *);
 /* The rest of the text goes through quote, to its end. */
 int mbox_target_quote(struct mbox_target *, struct error *);
 /* Cuts off what stands behind size. */

@@ -1,12 +1,12 @@
 /*
- * LMTP from a client's side, for one message and one recipient: see relay.h.
+ * See relay.h.
  *
  * Each step is sent when the one before has been answered: one message does not gain by more. What the server
  * says about this message or this recipient is the last word on it; that it is not there, or
  * does not speak as agreed, is never held against the message.
  */
 
-#include "deliver/relay.h"
+#include "smtp/relay.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/writer.h"
 #include "mail/wire.h"
 
@@ -29,9 +30,8 @@ struct reply {
 	char text[RELAY_LINE_SIZE];	/* the last line, code included */
 };
 
-/* What the server can do, and what the message needs. */
-struct terms {
-	bool takes_size, takes_8bit, takes_utf8;
+/* What the message needs. */
+struct needs {
 	bool has_8bit;
 	uint64_t size;
 };
@@ -60,20 +60,20 @@ code_take(const char *line, unsigned *code)
 	return line[3] == ' ' || line[3] == '-' || line[3] == '\0';
 }
 
-/* A line of the reply to LHLO, without its code. */
+/* A line of the reply to LHLO or EHLO, without its code. */
 static void
-offer_take(struct terms *terms, const char *offer)
+offer_take(struct relay *relay, const char *offer)
 {
 	if (strncasecmp(offer, "SIZE", 4) == 0 && (offer[4] == ' ' || offer[4] == '\0'))
-		terms->takes_size = true;
+		relay->takes_size = true;
 	else if (strcasecmp(offer, "8BITMIME") == 0)
-		terms->takes_8bit = true;
+		relay->takes_8bit = true;
 	else if (strcasecmp(offer, "SMTPUTF8") == 0)
-		terms->takes_utf8 = true;
+		relay->takes_utf8 = true;
 }
 
 static int
-reply_read(struct relay *relay, struct reply *reply, struct terms *terms, struct error *error)
+reply_read(struct relay *relay, struct reply *reply, bool offers, struct error *error)
 {
 	uint64_t deadline = clock_milliseconds() + UINT64_C(1000) * relay->timeout_seconds;
 
@@ -81,9 +81,10 @@ reply_read(struct relay *relay, struct reply *reply, struct terms *terms, struct
 		if (relay_line(relay, reply->text, deadline, error) != 0)
 			return -1;
 		if (!code_take(reply->text, &reply->code))
-			return error_set(error, ERROR_TEMPORARY, "this is no LMTP: %.100s", reply->text);
-		if (terms != NULL && reply->text[3] != '\0')
-			offer_take(terms, reply->text + 4);
+			return error_set(error, ERROR_TEMPORARY, "this is no %s: %.100s",
+			    relay->protocol == RELAY_LMTP ? "LMTP" : "SMTP", reply->text);
+		if (offers && reply->text[3] != '\0')
+			offer_take(relay, reply->text + 4);
 		if (reply->text[3] != '-')
 			return 0;
 	}
@@ -114,26 +115,51 @@ ask(struct relay *relay, const char *line, unsigned wanted, bool ours, struct er
 	struct reply reply;
 
 	if (relay_send(relay, line, strlen(line), error) != 0 ||
-	    reply_read(relay, &reply, NULL, error) != 0)
+	    reply_read(relay, &reply, false, error) != 0)
 		return EX_TEMPFAIL;
 	return judge(&reply, wanted, ours, error);
 }
 
-static int
-greet(struct relay *relay, struct terms *terms, struct error *error)
+/* Our name, as EHLO wants it; behind a Unix socket it does not matter. */
+static void
+hello_name(const struct relay *relay, char name[HOST_SIZE])
 {
-	static const char hello[] = "LHLO localhost\r\n";
+	if (relay->protocol == RELAY_LMTP || gethostname(name, HOST_SIZE - 1) != 0 || !domain_valid(name))
+		snprintf(name, HOST_SIZE, "localhost");
+	name[HOST_SIZE - 1] = '\0';
+}
+
+static int
+hello(struct relay *relay, const char *word, struct error *error)
+{
+	char line[RELAY_LINE_SIZE], name[HOST_SIZE] = "";
+	struct reply reply;
+
+	hello_name(relay, name);
+	snprintf(line, sizeof(line), "%s %s\r\n", word, name);
+	if (relay_send(relay, line, strlen(line), error) != 0 || reply_read(relay, &reply, true, error) != 0)
+		return -1;
+	if (judge(&reply, 2, false, error) == EX_OK)
+		return EX_OK;
+	return reply.code / 100 == 5 ? EX_PROTOCOL : -1;
+}
+
+/* A server that does not know EHLO is asked by HELO (RFC 5321, section 3.2). */
+int
+relay_greet(struct relay *relay, struct error *error)
+{
 	struct reply reply;
 	int status = EX_TEMPFAIL;
 
-	if (reply_read(relay, &reply, NULL, error) == 0)
+	relay->takes_size = relay->takes_8bit = relay->takes_utf8 = false;
+	if (reply_read(relay, &reply, false, error) == 0)
 		status = judge(&reply, 2, false, error);
 	if (status != EX_OK)
 		return status;
-	if (relay_send(relay, hello, strlen(hello), error) != 0 ||
-	    reply_read(relay, &reply, terms, error) != 0)
-		return EX_TEMPFAIL;
-	return judge(&reply, 2, false, error);
+	status = hello(relay, relay->protocol == RELAY_LMTP ? "LHLO" : "EHLO", error);
+	if (status == EX_PROTOCOL && relay->protocol == RELAY_SMTP)
+		status = hello(relay, "HELO", error);
+	return status == EX_OK ? EX_OK : EX_TEMPFAIL;
 }
 
 /* The next piece at this offset; less than size only at the end. */
@@ -150,43 +176,43 @@ piece_read(int file, char *piece, size_t size, off_t offset)
 
 /* The size on the wire, and whether there is more than ASCII in it. */
 static int
-message_weigh(int file, struct terms *terms, struct error *error)
+message_weigh(int file, struct needs *needs, struct error *error)
 {
-	static char piece[PIECE_SIZE];
+	char piece[PIECE_SIZE];
 	struct wire_size size;
 	off_t offset = 0;
 	ssize_t n;
 
 	wire_size_begin(&size);
 	while ((n = piece_read(file, piece, sizeof(piece), offset)) > 0) {
-		for (ssize_t i = 0; i < n && !terms->has_8bit; i++)
-			terms->has_8bit = (unsigned char)piece[i] >= 0x80;
+		for (ssize_t i = 0; i < n && !needs->has_8bit; i++)
+			needs->has_8bit = (unsigned char)piece[i] >= 0x80;
 		wire_size_add(&size, piece, (size_t)n);
 		offset += n;
 	}
 	if (n < 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot read the message");
-	terms->size = wire_size_end(&size);
+	needs->size = wire_size_end(&size);
 	return 0;
 }
 
 static int
-sender_tell(struct relay *relay, const struct relay_letter *letter, const struct terms *terms,
+sender_tell(struct relay *relay, const struct relay_letter *letter, const struct needs *needs,
     struct error *error)
 {
 	char line[RELAY_LINE_SIZE], sender[ADDRESS_SIZE] = "", size[32] = "";
 	bool utf8 = letter->sender->utf8 || letter->recipient->utf8;
 
-	if (utf8 && !terms->takes_utf8) {
+	if (utf8 && !relay->takes_utf8) {
 		error_set(error, ERROR_PERMANENT, "the server takes no addresses beyond ASCII");
 		return EX_UNAVAILABLE;
 	}
 	if (letter->sender->local[0] != '\0')
 		path_text(letter->sender, sender);
-	if (terms->takes_size)
-		snprintf(size, sizeof(size), " SIZE=%" PRIu64, terms->size);
+	if (relay->takes_size)
+		snprintf(size, sizeof(size), " SIZE=%" PRIu64, needs->size);
 	snprintf(line, sizeof(line), "MAIL FROM:<%s>%s%s%s\r\n", sender, size,
-	    terms->takes_8bit && terms->has_8bit ? " BODY=8BITMIME" : "", utf8 ? " SMTPUTF8" : "");
+	    relay->takes_8bit && needs->has_8bit ? " BODY=8BITMIME" : "", utf8 ? " SMTPUTF8" : "");
 	return ask(relay, line, 2, true, error);
 }
 
@@ -216,7 +242,7 @@ pass_on(void *context, const char *octets, size_t size)
 static int
 message_send(struct relay *relay, int file, struct error *error)
 {
-	static char piece[PIECE_SIZE], buffer[PIECE_SIZE];
+	char piece[PIECE_SIZE], buffer[PIECE_SIZE];
 	struct output output = { relay, error };
 	struct writer writer;
 	struct wire wire;
@@ -242,30 +268,52 @@ message_tell(struct relay *relay, int file, struct error *error)
 {
 	struct reply reply;
 
-	if (message_send(relay, file, error) != 0 || reply_read(relay, &reply, NULL, error) != 0)
+	if (message_send(relay, file, error) != 0 || reply_read(relay, &reply, false, error) != 0)
 		return EX_TEMPFAIL;
 	return judge(&reply, 2, true, error);
 }
 
 int
-relay_hand_over(struct relay *relay, const struct relay_letter *letter, struct error *error)
+relay_message(struct relay *relay, const struct relay_letter *letter, struct error *error)
 {
-	struct terms terms = { .takes_size = false };
-	struct error ignored;
-	int status = greet(relay, &terms, error);
+	struct needs needs = { .has_8bit = false };
+	int status = EX_OK;
 
-	if (status == EX_OK && message_weigh(letter->message, &terms, error) != 0)
-		status = EX_TEMPFAIL;
+	if (message_weigh(letter->message, &needs, error) != 0)
+		return EX_TEMPFAIL;
+	if (relay->is_open_ended)
+		status = ask(relay, "RSET\r\n", 2, false, error);
+	relay->is_open_ended = true;
 	if (status == EX_OK)
-		status = sender_tell(relay, letter, &terms, error);
+		status = sender_tell(relay, letter, &needs, error);
 	if (status == EX_OK)
 		status = recipient_tell(relay, letter->recipient, error);
 	if (status == EX_OK)
 		status = ask(relay, "DATA\r\n", 3, true, error);
 	if (status == EX_OK)
 		status = message_tell(relay, letter->message, error);
+	if (status == EX_OK)
+		relay->is_open_ended = false;
+	return status;
+}
+
+void
+relay_quit(struct relay *relay)
+{
+	struct error ignored;
+
+	relay_send(relay, "QUIT\r\n", 6, &ignored);
+}
+
+int
+relay_hand_over(struct relay *relay, const struct relay_letter *letter, struct error *error)
+{
+	int status = relay_greet(relay, error);
+
+	if (status == EX_OK)
+		status = relay_message(relay, letter, error);
 	/* The last word has been said: what becomes of this one changes nothing. */
 	if (status != EX_TEMPFAIL)
-		relay_send(relay, "QUIT\r\n", 6, &ignored);
+		relay_quit(relay);
 	return status;
 }
