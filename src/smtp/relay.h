@@ -48,6 +48,8 @@ int relay_greet(struct relay *, struct error *);
  * mail that comes twice is better than none.
  */
 int relay_message(struct relay *, const struct relay_letter *, struct error *);
+/* Has the server ended a connection that waits for the next message, or said something unasked? */
+bool relay_is_over(const struct relay *);
 /* Says goodbye; what is answered changes nothing. */
 void relay_quit(struct relay *);
 /* All three, for one message. */

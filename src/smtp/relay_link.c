@@ -105,6 +105,14 @@ relay_close(struct relay *relay)
 	close(relay->socket);
 }
 
+bool
+relay_is_over(const struct relay *relay)
+{
+	struct pollfd ready = { .fd = relay->socket, .events = POLLIN };
+
+	return relay->taken < relay->used || poll(&ready, 1, 0) != 0;
+}
+
 /* The server reads and writes when it can; whoever waits longer than this waits for nothing. */
 static int
 wait_for(const struct relay *relay, short events, uint64_t deadline, struct error *error)

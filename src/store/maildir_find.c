@@ -46,7 +46,7 @@ is_of(const char *name, const char *unique, size_t size)
 
 /* 1: it is there, and durable. */
 static int
-part_look(int maildir, const char *part, const char *unique, struct error *error)
+part_look(int maildir, const char *part, const char *unique, bool syncs, struct error *error)
 {
 	int directory = directory_open(maildir, part), found = 0;
 	const struct dirent *entry;
@@ -63,18 +63,19 @@ part_look(int maildir, const char *part, const char *unique, struct error *error
 		found = is_of(entry->d_name, unique, strlen(unique));
 	if (found == 0 && errno != 0)
 		found = failure(error, "read", part);
-	if (found == 1 && append_sync(directory) != 0)
+	if (found >= 0 && (found == 1 || syncs) && append_sync(directory) != 0)
 		found = failure(error, "sync", part);
 	closedir(stream);
 	return found;
 }
 
+/* syncs: what was done to the directories is durable also where nothing is found. */
 static int
-maildir_look(int maildir, const char *unique, struct error *error)
+maildir_look(int maildir, const char *unique, bool syncs, struct error *error)
 {
-	int found = part_look(maildir, "new", unique, error);
+	int found = part_look(maildir, "new", unique, syncs, error);
 
-	return found == 0 ? part_look(maildir, "cur", unique, error) : found;
+	return found == 0 ? part_look(maildir, "cur", unique, syncs, error) : found;
 }
 
 static int
@@ -87,7 +88,7 @@ folder_look(int root, const char *name, const char *unique, struct error *error)
 	folder = directory_open(root, name);
 	if (folder < 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : failure(error, "open", name);
-	found = maildir_look(folder, unique, error);
+	found = maildir_look(folder, unique, false, error);
 	close(folder);
 	return found;
 }
@@ -126,14 +127,14 @@ root_open(int maildir, const char *path)
 static int
 place_look(int maildir, const char *path, const char *unique, struct error *error)
 {
-	int found = maildir_look(maildir, unique, error), root;
+	int found = maildir_look(maildir, unique, true, error), root;
 
 	if (found != 0)
 		return found;
 	root = root_open(maildir, path);
 	if (root < 0)
 		return failure(error, "open", "the Maildir");
-	found = maildir_look(root, unique, error);
+	found = maildir_look(root, unique, false, error);
 	if (found == 0)
 		found = folders_look(root, unique, error);
 	close(root);

@@ -8,6 +8,8 @@
 
 #include "store/mbox_target.h"
 
+_Static_assert(MBOX_NAME_SIZE == MBOX_DIGEST_SIZE, "a name is the digest");
+
 /* What is appended begins there, or behind the line ends that were missing. */
 #define GAP_MAX 2
 

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 
+#define MBOX_NAME_SIZE 32	/* of append_name() */
+
 enum mbox_answer {
 	MBOX_ARRIVED,		/* it is there, durably */
 	MBOX_NOT_ARRIVED,
