@@ -2,7 +2,8 @@
  * See state_journal.h.
  *
  * Every write is synced before the next begins, so that a crash can tear the last one alone: any part of it
- * may be missing or be zeros. Each line says where its write began. A line that is damaged, with no line behind it
+ * may be missing or be zeros. Each line says where its write began; the seal, which is not synced, counts as a part of
+ * the write behind it. A line that is damaged, with no line behind it
  * that began later, belongs to the last write: nothing was promised of it, and it is passed over. With such a line
  * behind it, it was on the disk once, and is damaged.
  */
@@ -66,6 +67,7 @@ line_take(struct reading *r, const char *text, size_t size, uint64_t at, struct 
 		return damage(r->journal, at, error);
 	r->journal->line_count++;
 	r->journal->is_sealed = line.verb == STATE_END;
+	r->journal->synced_size = at;
 	return r->apply(r->context, &line, error);
 }
 
@@ -173,7 +175,7 @@ lines_encode(const struct journal *journal, struct state_line lines[], size_t co
 			if (text == NULL)
 				return NULL;
 		}
-		lines[i].start = journal->size;
+		lines[i].start = journal->synced_size;
 		*size += state_line_write(&lines[i], text + *size);
 	}
 	return text;
@@ -201,6 +203,7 @@ journal_append(struct journal *journal, struct state_line lines[], size_t count,
 		return -1;
 	}
 	journal->size += size;
+	journal->synced_size = journal->size;
 	journal->line_count += count;
 	journal->is_sealed = false;
 	return 0;
@@ -286,7 +289,7 @@ rewriting_show(struct journal_rewriting *r, struct error *error)
 	if (journal->file >= 0)
 		close(journal->file);
 	journal->file = r->file;
-	journal->size = r->size;
+	journal->size = journal->synced_size = r->size;
 	journal->line_count = r->line_count;
 	journal->is_sealed = true;
 	r->file = -1;

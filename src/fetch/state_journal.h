@@ -12,6 +12,7 @@ struct journal {
 	int directory, file;	/* -1: not open */
 	struct state_names names;
 	uint64_t size;
+	uint64_t synced_size;	/* what is certainly on the disk: all but a seal */
 	size_t line_count;
 	bool is_broken;		/* a write failed: what of it is on the disk is not known */
 	bool is_sealed;		/* its last line is STATE_END: all before that was synced */

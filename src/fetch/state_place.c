@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "fetch/state.h"
+#include "store/append.h"
 
 int
 state_directory(char *path, size_t size, struct error *error)
@@ -61,25 +62,44 @@ state_names_make(struct state_names *names, const char *account, struct error *e
 	return 0;
 }
 
-/*
- * With those above it: "~/.local" need not be there. Linux's file systems keep a directory that is synced
- * together with those above it.
- */
+/* A directory that was made is durable when the one above it is. */
+static int
+parent_sync(const char *path, struct error *error)
+{
+	char parent[PLACE_SIZE];
+	const char *slash = strrchr(path, '/');
+	int directory, result;
+
+	snprintf(parent, sizeof(parent), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	result = directory >= 0 ? append_sync(directory) : -1;
+	if (result != 0)
+		error_errno(error, append_errno_kind(), "cannot sync the directory %.150s", parent);
+	if (directory >= 0)
+		close(directory);
+	return result;
+}
+
+/* With those above it: "~/.local" need not be there. */
 static int
 directories_make(const char *path, struct error *error)
 {
 	char part[PLACE_SIZE];
 
-	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
-		return error_set(error, ERROR_PERMANENT, "the path of the state's directory is too long");
+	if (path[0] != '/' || snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+		return error_set(error, ERROR_PERMANENT, "the path of the state's directory is no absolute one, or too long");
 	for (char *at = part + 1; at[-1] != '\0'; at++) {
 		char octet = *at;
 
 		if (octet != '/' && octet != '\0')
 			continue;
 		*at = '\0';
-		if (mkdir(part, 0700) != 0 && errno != EEXIST)
+		if (mkdir(part, 0700) == 0) {
+			if (parent_sync(part, error) != 0)
+				return -1;
+		} else if (errno != EEXIST) {
 			return error_errno(error, ERROR_PERMANENT, "cannot make the directory %.150s", part);
+		}
 		*at = octet;
 	}
 	return 0;

@@ -22,7 +22,7 @@
 #include "base/limits.h"
 #include "base/number.h"
 #include "fetch/target_inside.h"
-#include "store/maildir_find.h"
+#include "store/maildir_locate.h"
 #include "store/maildir_name.h"
 #include "store/mbox_ask.h"
 #include "store/store.h"
@@ -170,7 +170,7 @@ maildir_ask(struct target *target, const char *text, enum target_answer *answer,
 
 	if (!maildir_mark_parse(&mark, text))
 		return target_ask_nobody(target, text, answer, error);
-	if (maildir_find(target->rest, mark.unique, &found, error) != 0)
+	if (maildir_locate(target->rest, mark.unique, &found, error) != 0)
 		return -1;
 	if (found.in_tmp && maildir_tmp_remove(target->rest, mark.unique, error) != 0)
 		return -1;

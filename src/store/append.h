@@ -117,7 +117,7 @@ int append_put(struct append *, const char *piece, size_t size, struct error *);
 int append_finish(struct append *, struct error *);
 /*
  * Of one that came in pieces, before it is committed: by what it will be found again. In a Maildir the unique
- * part of its file's name (maildir_find.h), in an mbox a digest of its text (mbox_ask.h).
+ * part of its file's name (maildir_locate.h), in an mbox a digest of its text (mbox_ask.h).
  */
 const char *append_name(const struct append *);
 /*

@@ -21,6 +21,7 @@ static int ignored = -1;
 static struct recording *recording;
 static unsigned swallowed, sync_count;
 static bool directory_closed;
+static jmp_buf *kill_target;
 /* The recorder's own calls are not looked at. */
 _Thread_local bool calls_inside;
 
@@ -51,6 +52,12 @@ const char *
 calls_failed(void)
 {
 	return failed_name;
+}
+
+void
+calls_killed(jmp_buf *target)
+{
+	kill_target = target;
 }
 
 void
@@ -94,6 +101,10 @@ calls_is_turn(const char *name)
 	if (number > calls_fault.number && (!calls_fault.lasting || failed == NULL || strcmp(failed, name) != 0))
 		return false;
 	failed_name = name;
+	if (calls_fault.error == CALLS_KILL) {
+		calls_watching = false;
+		longjmp(*kill_target, 1);
+	}
 	errno = calls_fault.error;
 	return true;
 }

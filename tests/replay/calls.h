@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -17,6 +18,8 @@ struct recording;
 
 /* Fails with that error, or does half the work of a read or write: */
 #define CALLS_SHORT (-1)
+/* Does not come back: the program is killed before the call is made, and calls_killed() has the rest. */
+#define CALLS_KILL (-2)
 
 struct calls_fault {
 	const char *name;	/* only calls of that name; NULL: all */
@@ -31,6 +34,8 @@ void calls_watch(const struct calls_fault *);
 void calls_watch_pause(bool);
 /* How many there were. */
 unsigned calls_unwatch(void);
+/* Where a program that is killed goes on; its descriptors are the test's to close. */
+void calls_killed(jmp_buf *);
 /* The name of the call that failed since calls_watch(), NULL if none did. */
 const char *calls_failed(void);
 /* Blocks that were allocated since calls_watch() and are not freed. */
@@ -47,7 +52,7 @@ void calls_close_directory(bool closed);
 /* getdents64() does not tell what an entry is, as on some file systems. */
 void calls_hide_types(bool);
 
-/* What stat tells of an inode while its own times are as they are now. */
+/* What stat tells of an inode while its own times are as they are now; of a directory's inode, always. */
 struct calls_likeness {
 	ino_t inode;
 	struct timespec modified, changed;

@@ -69,15 +69,19 @@ times_equal(const struct timespec *x, const struct timespec *y)
 static int
 status_shown(int result, struct stat *status)
 {
-	for (size_t i = 0; result == 0 && i < likeness_count; i++)
-		if (likenesses[i].inode == status->st_ino &&
-		    times_equal(&likenesses[i].modified, &status->st_mtim) &&
-		    times_equal(&likenesses[i].changed, &status->st_ctim)) {
-			status->st_ino = likenesses[i].shown_inode;
+	for (size_t i = 0; result == 0 && i < likeness_count; i++) {
+		bool is_unchanged = times_equal(&likenesses[i].modified, &status->st_mtim) &&
+		    times_equal(&likenesses[i].changed, &status->st_ctim);
+
+		if (likenesses[i].inode != status->st_ino || !(is_unchanged || S_ISDIR(status->st_mode)))
+			continue;
+		status->st_ino = likenesses[i].shown_inode;
+		if (is_unchanged) {
 			status->st_mtim = likenesses[i].shown_modified;
 			status->st_ctim = likenesses[i].shown_changed;
-			break;
 		}
+		break;
+	}
 	return result;
 }
 

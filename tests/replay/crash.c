@@ -217,10 +217,11 @@ static void
 story_write(struct replay *r, enum times_kept which, bool with_zeros, const char *problem)
 {
 	static const char *const times[] = { "as what is kept", "old", "new" };
+	static const char *const models[] = { "ext4", "weak", "killed:" };
 	char *story = r->result->story;
 	size_t size = sizeof(r->result->story);
 	int used = snprintf(story, size, "%s\n%s file system, times %s%s, after:\n", problem,
-	    r->model == CRASH_EXT4 ? "ext4" : "weak", times[which],
+	    models[r->model], times[which],
 	    with_zeros ? ", zeros for lost data" : "");
 
 	for (size_t i = 0; i < r->prefix; i++) {
@@ -242,7 +243,8 @@ story_write(struct replay *r, enum times_kept which, bool with_zeros, const char
 static void
 state_try(struct replay *r)
 {
-	int variants = r->model == CRASH_WEAK ? 2 * TIMES_COUNT : TIMES_COUNT;
+	static const int variant_counts[] = { TIMES_COUNT, 2 * TIMES_COUNT, 1 };
+	int variants = variant_counts[r->model];
 
 	for (int i = 0; i < variants && !r->result->is_rejected; i++) {
 		enum times_kept which = (enum times_kept)(i % TIMES_COUNT);
@@ -363,10 +365,33 @@ prefix_try_weak(struct replay *r)
 	choices_try(r, free_effects, count);
 }
 
+/* All is there; of a write that was the last, perhaps its first half alone. */
+static void
+prefix_try_killed(struct replay *r)
+{
+	struct effect *last = r->effect_count > 0 ? &r->effects[r->effect_count - 1] : NULL;
+
+	for (size_t i = 0; i < r->effect_count; i++)
+		r->effects[i].is_kept = true;
+	state_try(r);
+	if (last == NULL || !last->is_data || last->skip == 0)
+		return;
+	last->is_kept = false;
+	state_try(r);
+}
+
 void
 crash_replay(const struct recording *recording, enum crash_model model, const char *directory,
     crash_check check, void *context, struct crash_result *result)
 {
+	crash_replay_from(recording, 0, model, directory, check, context, result);
+}
+
+void
+crash_replay_from(const struct recording *recording, size_t first, enum crash_model model,
+    const char *directory, crash_check check, void *context, struct crash_result *result)
+{
+	static void (*const tries[])(struct replay *) = { prefix_try_ext4, prefix_try_weak, prefix_try_killed };
 	struct replay *r = calloc(1, sizeof(*r));
 
 	assert_non_null(r);
@@ -375,12 +400,9 @@ crash_replay(const struct recording *recording, enum crash_model model, const ch
 		.check = check, .context = context, .result = result, .random = 1,
 		.seen = calloc(SEEN_SIZE, sizeof(uint64_t)) };
 	assert_non_null(r->seen);
-	for (r->prefix = 0; r->prefix <= recording->count && !result->is_rejected; r->prefix++) {
+	for (r->prefix = first; r->prefix <= recording->count && !result->is_rejected; r->prefix++) {
 		effects_make(r);
-		if (model == CRASH_EXT4)
-			prefix_try_ext4(r);
-		else
-			prefix_try_weak(r);
+		tries[model](r);
 	}
 	calls_show(NULL, 0);
 	free(r->seen);

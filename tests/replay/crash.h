@@ -15,6 +15,9 @@
  *	times       a directory's with its entries;   old, new, or as what is kept, whatever the
  *	            a file's as at the right          entries and data are
  *
+ * CRASH_KILL is no power failure: the process was killed between two operations, or in the middle of a
+ * write. The file system has all that was done.
+ *
  * Up to 8 free choices all combinations are tried; with more, those with one lost or one kept, the
  * first n kept, and a fixed sample of the others.
  */
@@ -22,7 +25,7 @@
 
 #include "replay/record.h"
 
-enum crash_model { CRASH_EXT4, CRASH_WEAK };
+enum crash_model { CRASH_EXT4, CRASH_WEAK, CRASH_KILL };
 
 /* promised: the marks before the failure, or-ed. Not NULL: what is wrong with the state. */
 typedef const char *(*crash_check)(void *context, uint64_t promised);
@@ -36,3 +39,6 @@ struct crash_result {
 /* directory: where the states are laid down; what it holds is lost. */
 void crash_replay(const struct recording *, enum crash_model, const char *directory, crash_check,
     void *context, struct crash_result *);
+/* The same, but nothing happens before that many operations were done. */
+void crash_replay_from(const struct recording *, size_t first, enum crash_model, const char *directory,
+    crash_check, void *context, struct crash_result *);

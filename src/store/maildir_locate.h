@@ -22,7 +22,7 @@ struct maildir_found {
  * What is in place is durable there when this returns, and so is that it has left tmp/. A directory that
  * cannot be read is an error: what is not seen may be there.
  */
-int maildir_find(const char *path, const char *unique, struct maildir_found *, struct error *);
+int maildir_locate(const char *path, const char *unique, struct maildir_found *, struct error *);
 /* Removes it from tmp/; 0 too if it is not there. */
 int maildir_tmp_remove(const char *path, const char *unique, struct error *);
 /* The device and inode of tmp/, by which it is known again. */

@@ -1,6 +1,6 @@
-/* See maildir_find.h. */
+/* See maildir_locate.h. */
 
-#include "store/maildir_find.h"
+#include "store/maildir_locate.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -158,7 +158,7 @@ tmp_look(int maildir, const char *unique, struct maildir_found *found, struct er
 }
 
 int
-maildir_find(const char *path, const char *unique, struct maildir_found *found, struct error *error)
+maildir_locate(const char *path, const char *unique, struct maildir_found *found, struct error *error)
 {
 	struct maildir_found now = { .is_maildir = false };
 	int maildir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
