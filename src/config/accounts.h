@@ -89,12 +89,9 @@ int accounts_state_directory(char path[PATH_SIZE], struct error *);
 int accounts_read(struct accounts *, const char *path, char *problems, size_t size, struct error *);
 /* NULL: there is none of that name. */
 const struct account *accounts_find(const struct accounts *, const char *name);
+/* What is allowed and perhaps not meant, as config_doubts() has it. */
+void accounts_doubts(const struct accounts *, const char *path, char *text, size_t size);
 /* Wipes what is secret. */
 void accounts_free(struct accounts *);
 /* The defaults of every key, and a name. */
 void account_defaults(struct account *, const char *name);
-/*
- * The path with the home directory for a ~ at its beginning ("~", "~/Maildir"). False: there is no home
- * directory, or the path becomes too long.
- */
-bool home_expand(char *path, size_t size, const char *text);

@@ -104,7 +104,15 @@ struct config {
 
 #define CONFIG_MAGIC (0x7265737461000000ULL ^ sizeof(struct config))
 
-enum config_type { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_BOOLEAN, CONFIG_CHOICE, CONFIG_PATH };
+enum config_type {
+	CONFIG_TEXT,		/* printable ASCII */
+	CONFIG_NUMBER,
+	CONFIG_BOOLEAN,
+	CONFIG_CHOICE,
+	CONFIG_PATH,		/* absolute; any octets but controls */
+	CONFIG_HOME_PATH,	/* the same, or begun with ~/ for the home directory */
+	CONFIG_FREE		/* any octets but controls */
+};
 
 struct config_key {
 	const char *name;

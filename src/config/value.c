@@ -161,7 +161,7 @@ text_is_clean(const struct config_key *key, const char *text)
 	for (const char *p = text; *p != '\0'; p++) {
 		unsigned char c = (unsigned char)*p;
 
-		if (c < 0x20 || c == 0x7f || (c > 0x7f && key->type != CONFIG_PATH))
+		if (c < 0x20 || c == 0x7f || (c > 0x7f && key->type == CONFIG_TEXT))
 			return false;
 	}
 	return true;
@@ -170,7 +170,7 @@ text_is_clean(const struct config_key *key, const char *text)
 static bool
 words_are_known(const struct config_key *key, const char *text, int line, struct problems *problems)
 {
-	char copy[TEXT_SIZE], words[128];
+	char copy[TEXT_SIZE], words[192];
 	char *rest = NULL;
 
 	snprintf(copy, sizeof(copy), "%s", text);
@@ -203,10 +203,11 @@ text_accept(
 	}
 	if (!text_is_clean(key, text)) {
 		problem_add(problems, line, "%s holds a character that is not printable%s",
-		    key->name, key->type == CONFIG_PATH ? "" : " ASCII");
+		    key->name, key->type == CONFIG_TEXT ? " ASCII" : "");
 		return false;
 	}
-	if (key->type == CONFIG_PATH && text[0] != '/' && strcmp(text, key->fallback) != 0) {
+	if ((key->type == CONFIG_PATH || key->type == CONFIG_HOME_PATH) && text[0] != '/' &&
+	    strcmp(text, key->fallback) != 0) {
 		problem_add(problems, line, "%s = `%s` is not an absolute path; begin it with /",
 		    key->name, text);
 		return false;
@@ -216,6 +217,24 @@ text_accept(
 	memset((char *)base + key->offset, 0, key->size);
 	memcpy((char *)base + key->offset, text, length);
 	return true;
+}
+
+static bool
+home_path_accept(
+    void *base, const struct config_key *key, const char *text, int line, struct problems *problems)
+{
+	char path[PATH_SIZE];
+
+	if (text[0] != '~')
+		return text_accept(base, key, text, line, problems);
+	if (!home_expand(path, sizeof(path), text)) {
+		problem_add(problems, line,
+		    "%s: there is no home directory for `%s`; write ~/ before a path of your own, or an "
+		    "absolute path",
+		    key->name, text);
+		return false;
+	}
+	return text_accept(base, key, path, line, problems);
 }
 
 bool
@@ -229,6 +248,8 @@ value_parse(
 		[CONFIG_BOOLEAN] = boolean_accept,
 		[CONFIG_CHOICE] = choice_accept,
 		[CONFIG_PATH] = text_accept,
+		[CONFIG_HOME_PATH] = home_path_accept,
+		[CONFIG_FREE] = text_accept,
 	};
 
 	return accept[key->type](base, key, text, line, problems);
@@ -264,6 +285,8 @@ config_value(const void *base, const struct config_key *key, char *text, size_t 
 		break;
 	case CONFIG_TEXT:
 	case CONFIG_PATH:
+	case CONFIG_HOME_PATH:
+	case CONFIG_FREE:
 		text_quote((const char *)base + key->offset, text, size);
 		break;
 	}

@@ -26,6 +26,11 @@ void problem_add(struct problems *, int line, const char *format, ...)
  */
 bool value_parse(void *base, const struct config_key *, const char *text, int line,
     struct problems *);
+/*
+ * The path with the home directory for a ~ at its beginning ("~", "~/Maildir"). False: there is no home
+ * directory, or the path becomes too long.
+ */
+bool home_expand(char *path, size_t size, const char *text);
 uint64_t value_number(const void *base, const struct config_key *);
 
 /* The text of the file, comments blanked; the caller frees it. NULL: *problem says why. */
