@@ -49,13 +49,12 @@ command_problem(const char *rest)
 static const struct kind {
 	const char *prefix;
 	const char *(*problem)(const char *rest);
-	bool wants_recipient;
 } kinds[] = {
-	{ "maildir:", path_problem, false },
-	{ "mbox:", path_problem, false },
-	{ "lmtp:", lmtp_problem, true },
-	{ "smtp:", host_problem, true },
-	{ "command:", command_problem, false },
+	{ "maildir:", path_problem },
+	{ "mbox:", path_problem },
+	{ "lmtp:", lmtp_problem },
+	{ "smtp:", host_problem },
+	{ "command:", command_problem },
 };
 
 static const struct kind *
@@ -108,7 +107,4 @@ account_check_place(struct account *account, int line, struct problems *problems
 	problem = kind->problem(account->place + strlen(kind->prefix));
 	if (problem != NULL)
 		problem_add(problems, line, "deliver_to: `%.100s` %s", account->place + strlen(kind->prefix), problem);
-	if (kind->wants_recipient && account->recipient[0] == '\0')
-		problem_add(problems, line, "deliver_to = %s... needs a recipient; name the mailbox that the mail is for",
-		    kind->prefix);
 }

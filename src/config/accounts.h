@@ -56,8 +56,8 @@ struct account {
 	uint64_t oauth_plain_http;	/* 1: http:// is good enough for a server on 127.0.0.1 */
 
 	char place[PLACE_SIZE];		/* of the mail, as target_open() takes it; default maildir:~/Maildir */
-	char recipient[USER_SIZE], sender[USER_SIZE];	/* empty: where the target needs them it has its own way */
-	uint64_t trace;			/* 1: with trace lines */
+	char recipient[USER_SIZE], sender[USER_SIZE];	/* empty: the caller at localhost; <> */
+	uint64_t trace;			/* 1: with a line Received */
 	uint64_t keep;			/* enum account_keep; default: all */
 	uint64_t keep_number;		/* of days or messages */
 	uint64_t size_max;		/* octets; 0: no limit */

@@ -102,8 +102,6 @@ static const struct {
 	    ":4: deliver_to: `::1:25` has an address of IPv6 without brackets; write it as in [::1]:25" },
 	{ "account a {\n" GOOD "deliver_to = lmtp:/run/x\nrecipient = x\n}\n",
 	    ":4: deliver_to: `/run/x` is no LMTP server; write unix: and the path of its socket, or HOST:PORT" },
-	{ "account a {\n" GOOD "deliver_to = lmtp:unix:/run/lmtp\n}\n",
-	    ":4: deliver_to = lmtp:... needs a recipient; name the mailbox that the mail is for" },
 	{ "account a {\n" GOOD "deliver_to = \"command: \"\n}\n",
 	    ":4: deliver_to: ` ` has no command; write one behind the colon" },
 	{ "account a {\n" GOOD "keep = \"0 days\"\n}\n",
