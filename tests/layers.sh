@@ -71,6 +71,7 @@ only tls      openssl/
 only config   'confuse\.h'
 only sasl     'gsasl'
 only users    'crypt\.h'
+only fetch    'curl/' 'jansson\.h'
 only sandbox  'seccomp\.h' 'linux/landlock\.h'
 only 'client fetch' 'restante/'
 only "fetch store" 'xxhash\.h'

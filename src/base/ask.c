@@ -48,8 +48,8 @@ read_line(int descriptor, const sigset_t *signals_allowed, char *secret, size_t 
 		if (octet == '\0')
 			return error_set(error, ERROR_PERMANENT, "the password holds NUL");
 		if (used == size - 1)
-			return error_set(error, ERROR_PERMANENT,
-			    "the password is longer than %zu octets", size - 1);
+			return error_set(
+			    error, ERROR_PERMANENT, "the password is longer than %zu octets", size - 1);
 		secret[used++] = octet;
 	}
 	if (n < 0)
@@ -125,5 +125,6 @@ terminal_open(struct error *error)
 {
 	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
-	return terminal >= 0 ? terminal : error_set(error, ERROR_GONE, "there is no terminal to ask for the password");
+	return terminal >= 0 ? terminal
+			     : error_set(error, ERROR_GONE, "there is no terminal to ask for the password");
 }

@@ -11,7 +11,7 @@ struct checking {
 	struct account_text *text;
 	struct account *account;
 	const uint32_t *lines;
-	int end;		/* the line where the section ends */
+	int end; /* the line where the section ends */
 	struct problems *problems;
 };
 
@@ -46,7 +46,8 @@ server_split(const char *server, char host[HOST_SIZE], uint64_t *port)
 	if (*behind != '\0' &&
 	    (*behind != ':' || !number_parse(behind + 1, port) || *port < 1 || *port > 65535))
 		return false;
-	if (end == start || (size_t)(end - start) >= HOST_SIZE || memchr(start, ' ', (size_t)(end - start)) != NULL ||
+	if (end == start || (size_t)(end - start) >= HOST_SIZE ||
+	    memchr(start, ' ', (size_t)(end - start)) != NULL ||
 	    memchr(start, '/', (size_t)(end - start)) != NULL)
 		return false;
 	memcpy(host, start, (size_t)(end - start));
@@ -65,7 +66,8 @@ check_server(const struct checking *checking)
 		    "account `%s` has no server; name the host that has the mail", account->name);
 	else if (!server_split(server, account->host, &account->port))
 		problem_add(checking->problems, key_line(checking, "server"),
-		    "server = `%.100s` is no host; write it as in pop.example.org or pop.example.org:995", server);
+		    "server = `%.100s` is no host; write it as in pop.example.org or pop.example.org:995",
+		    server);
 	if (account->user[0] == '\0' && account->certificate_file[0] == '\0')
 		problem_add(checking->problems, key_line(checking, "user"),
 		    "account `%s` has no user; say who logs in", account->name);
@@ -108,7 +110,7 @@ keep_parse(const char *text, uint64_t *keep, uint64_t *number)
 	*keep = KEEP_DAYS;
 	snprintf(digits, sizeof(digits), "%.*s", (int)length, text);
 	return (strcmp(text + length, " days") == 0 || strcmp(text + length, " day") == 0) &&
-	    number_parse(digits, number) && *number >= 1 && *number <= 36500;
+	       number_parse(digits, number) && *number >= 1 && *number <= 36500;
 }
 
 static void
@@ -147,8 +149,8 @@ fd_problem(const char *value)
 	uint64_t descriptor;
 
 	return number_parse(value, &descriptor) && descriptor < 1024
-	    ? NULL
-	    : "is no descriptor; write its number, as in password_fd = 3";
+		   ? NULL
+		   : "is no descriptor; write its number, as in password_fd = 3";
 }
 
 static const char *
@@ -166,8 +168,8 @@ static const char *
 credential_problem(const char *value)
 {
 	return strchr(value, '/') == NULL && value[0] != '.'
-	    ? NULL
-	    : "is no credential; write the name that LoadCredential= of the service gives it";
+		   ? NULL
+		   : "is no credential; write the name that LoadCredential= of the service gives it";
 }
 
 /* The ways to say where the password is: at most one of them. */
@@ -204,8 +206,8 @@ check_secret(const struct checking *checking)
 			continue;
 		if (before != NULL)
 			problem_add(checking->problems, key_line(checking, ways[i].key),
-			    "%s and %s both say how account `%s` logs in; keep one of them", before, ways[i].key,
-			    account->name);
+			    "%s and %s both say how account `%s` logs in; keep one of them", before,
+			    ways[i].key, account->name);
 		before = ways[i].key;
 		problem = ways[i].problem != NULL ? ways[i].problem(value) : NULL;
 		if (problem != NULL)

@@ -10,7 +10,8 @@ _Static_assert(offsetof(struct account_text, account) == 0, "the rows of SET() a
 
 static const char *const security_words[] = { "tls", "stls", "clear", NULL };
 static const char *const mechanism_words[] = { "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "EXTERNAL", "GSSAPI",
-	"OAUTHBEARER", "XOAUTH2", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "APOP", "PLAIN", "LOGIN", "USER", NULL };
+	"OAUTHBEARER", "XOAUTH2", "SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "APOP", "PLAIN", "LOGIN", "USER",
+	NULL };
 
 /* A row reads better on its lines. */
 /* clang-format off */

@@ -26,7 +26,8 @@ host_problem(const char *rest)
 
 	if (colon == NULL || colon == rest || !number_parse(colon + 1, &port) || port < 1 || port > 65535)
 		return "is no HOST:PORT; write it as in 127.0.0.1:25";
-	if (rest[0] == '[' ? colon[-1] != ']' || colon == rest + 2 : memchr(rest, ':', (size_t)(colon - rest)) != NULL)
+	if (rest[0] == '[' ? colon[-1] != ']' || colon == rest + 2
+			   : memchr(rest, ':', (size_t)(colon - rest)) != NULL)
 		return "has an address of IPv6 without brackets; write it as in [::1]:25";
 	return NULL;
 }
@@ -36,8 +37,9 @@ lmtp_problem(const char *rest)
 {
 	if (strncmp(rest, "unix:", 5) == 0)
 		return path_problem(rest + 5);
-	return host_problem(rest) == NULL ? NULL
-					  : "is no LMTP server; write unix: and the path of its socket, or HOST:PORT";
+	return host_problem(rest) == NULL
+		   ? NULL
+		   : "is no LMTP server; write unix: and the path of its socket, or HOST:PORT";
 }
 
 static const char *
@@ -90,7 +92,8 @@ account_check_place(struct account *account, int line, struct problems *problems
 
 	if (kind == NULL) {
 		problem_add(problems, line,
-		    "deliver_to = `%.100s` names no kind of place; begin it with maildir:, mbox:, lmtp:, smtp: or "
+		    "deliver_to = `%.100s` names no kind of place; begin it with maildir:, mbox:, lmtp:, smtp: "
+		    "or "
 		    "command:",
 		    account->place);
 		return;
@@ -106,5 +109,6 @@ account_check_place(struct account *account, int line, struct problems *problems
 	}
 	problem = kind->problem(account->place + strlen(kind->prefix));
 	if (problem != NULL)
-		problem_add(problems, line, "deliver_to: `%.100s` %s", account->place + strlen(kind->prefix), problem);
+		problem_add(
+		    problems, line, "deliver_to: `%.100s` %s", account->place + strlen(kind->prefix), problem);
 }

@@ -17,7 +17,7 @@
 static struct accounts accounts_so_far;
 static struct account_text section;
 static uint32_t outer_lines[CONFIG_KEYS_MAX];
-static struct problems completion;	/* of what each section says, found at its end */
+static struct problems completion; /* of what each section says, found at its end */
 
 static void
 begin(void)
@@ -74,7 +74,8 @@ static const struct reader reader = {
 
 /* A password in a file that others can read is none. */
 static void
-check_mode(const struct accounts *accounts, const struct stat *status, const char *path, struct problems *problems)
+check_mode(
+    const struct accounts *accounts, const struct stat *status, const char *path, struct problems *problems)
 {
 	for (size_t i = 0; i < accounts->count; i++) {
 		const struct account *account = &accounts->all[i];
@@ -86,7 +87,8 @@ check_mode(const struct accounts *accounts, const struct stat *status, const cha
 			    "there is a password in this file, which is somebody else's; it must be yours");
 		else if ((status->st_mode & 077) != 0)
 			problem_add(problems, (int)account->secret_line,
-			    "there is a password in this file, and others can read it (mode %04o); change the password "
+			    "there is a password in this file, and others can read it (mode %04o); change the "
+			    "password "
 			    "if others did, and run: chmod 600 %.150s",
 			    (unsigned)status->st_mode & 07777, path);
 	}
@@ -152,12 +154,14 @@ accounts_doubts(const struct accounts *accounts, const char *path, char *text, s
 
 		if (account->secret == ACCOUNT_SECRET_TEXT)
 			problem_add(&doubts, (int)account->secret_line,
-			    "warning: the password of account `%s` stands in this file, and in every copy of it; "
+			    "warning: the password of account `%s` stands in this file, and in every copy of "
+			    "it; "
 			    "password_command or password_keyring keep it elsewhere",
 			    account->name);
 		if (account->security == ACCOUNT_CLEAR && account->clear_password)
 			problem_add(&doubts, 0,
-			    "warning: account `%s` sends its password in clear text; whoever is on the way can read it",
+			    "warning: account `%s` sends its password in clear text; whoever is on the way can "
+			    "read it",
 			    account->name);
 	}
 	problems_write(&doubts, path, text, size);

@@ -50,7 +50,7 @@ struct account {
 	uint32_t secret_line;		/* of the file; 0: it came from elsewhere */
 	char secret_value[ACCOUNT_COMMAND_SIZE];	/* what the kind says; a password only for _TEXT */
 	char token_command[ACCOUNT_COMMAND_SIZE];	/* prints an access token; empty: none */
-	char oauth[TEXT_SIZE];		/* a provider, see providers.h, or "custom"; empty: no OAuth */
+	char oauth[TEXT_SIZE];		/* a provider, see providers.h; empty: no OAuth */
 	char oauth_client_id[LIST_SIZE], oauth_client_secret[LIST_SIZE];
 	char oauth_device_url[PATH_SIZE], oauth_token_url[PATH_SIZE], oauth_scope[PATH_SIZE];
 	uint64_t oauth_plain_http;	/* 1: http:// is good enough for a server on 127.0.0.1 */

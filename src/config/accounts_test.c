@@ -33,15 +33,14 @@ read_text(const char *text, struct accounts *accounts, char *problems, size_t si
 	return accounts_read(accounts, path, problems, size, error);
 }
 
-#define GOOD "server = pop.example.org\nuser = anna\n"
+#define GOOD   "server = pop.example.org\nuser = anna\n"
 #define HEX_64 "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789abcdef"
 
 static const struct {
 	const char *text, *problems;
 } bad_files[] = {
 	{ "account a {\n" GOOD "sever = b\n}\n", ":4: unknown key `sever`; did you mean `server`?" },
-	{ "acount a {\n" GOOD "}\n",
-	    ":1: unknown key `acount`; did you mean `account`?" },
+	{ "acount a {\n" GOOD "}\n", ":1: unknown key `acount`; did you mean `account`?" },
 	{ "account a {\n" GOOD "zzzzzzzz = b\n}\n",
 	    ":4: unknown key `zzzzzzzz`; restante-config(5) lists those there are" },
 	{ "user = anna\n", ":1: key `user` does not stand alone; it belongs in a section account" },
@@ -67,10 +66,11 @@ static const struct {
 	{ "account a {\n" GOOD "security = ssl\n}\n",
 	    ":4: security = `ssl` is not known; it can be tls, stls or clear" },
 	{ "account a {\n" GOOD "mechanisms = \"PLAIN NTLM\"\n}\n",
-	    ":4: mechanisms: `NTLM` is not known; there is SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, EXTERNAL, GSSAPI, "
+	    ":4: mechanisms: `NTLM` is not known; there is SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, EXTERNAL, "
+	    "GSSAPI, "
 	    "OAUTHBEARER, XOAUTH2, SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, APOP, PLAIN, LOGIN or USER" },
-	{ "account a {\n" GOOD "pin = abcd\n}\n",
-	    ":4: pin is no SHA-256 of a key; write 64 hexadecimal digits, as `restante capabilities' shows them" },
+	{ "account a {\n" GOOD "pin = abcd\n}\n", ":4: pin is no SHA-256 of a key; write 64 hexadecimal "
+						  "digits, as `restante capabilities' shows them" },
 	{ "account a {\n" GOOD "password_command = x\npassword_fd = 3\n}\n",
 	    ":5: password_command and password_fd both say how account `a` logs in; keep one of them" },
 	{ "account a {\n" GOOD "password_file = /x\noauth = microsoft\n}\n",
@@ -78,16 +78,20 @@ static const struct {
 	{ "account a {\n" GOOD "password_fd = three\n}\n",
 	    ":4: password_fd = `three` is no descriptor; write its number, as in password_fd = 3" },
 	{ "account a {\n" GOOD "password_keyring = x\n}\n",
-	    ":4: password_keyring = `x` names no keyring; write kernel: or desktop: before the name of the key" },
+	    ":4: password_keyring = `x` names no keyring; write kernel: or desktop: before the name of the "
+	    "key" },
 	{ "account a {\n" GOOD "password_keyring = \"kernel:\"\n}\n",
-	    ":4: password_keyring = `kernel:` names no keyring; write kernel: or desktop: before the name of the key" },
+	    ":4: password_keyring = `kernel:` names no keyring; write kernel: or desktop: before the name of "
+	    "the key" },
 	{ "account a {\n" GOOD "password_credential = ../x\n}\n",
-	    ":4: password_credential = `../x` is no credential; write the name that LoadCredential= of the service "
+	    ":4: password_credential = `../x` is no credential; write the name that LoadCredential= of the "
+	    "service "
 	    "gives it" },
 	{ "account a {\n" GOOD "password_file = x\n}\n",
 	    ":4: password_file = `x` is not an absolute path; begin it with /" },
 	{ "account a {\n" GOOD "password_file = ~bert/x\n}\n",
-	    ":4: password_file: there is no home directory for `~bert/x`; write ~/ before a path of your own, or an "
+	    ":4: password_file: there is no home directory for `~bert/x`; write ~/ before a path of your own, "
+	    "or an "
 	    "absolute path" },
 	{ "account a {\n" GOOD "deliver_to = Maildir\n}\n",
 	    ":4: deliver_to = `Maildir` names no kind of place; begin it with maildir:, mbox:, lmtp:, smtp: or "
@@ -101,7 +105,8 @@ static const struct {
 	{ "account a {\n" GOOD "deliver_to = smtp:::1:25\nrecipient = x\n}\n",
 	    ":4: deliver_to: `::1:25` has an address of IPv6 without brackets; write it as in [::1]:25" },
 	{ "account a {\n" GOOD "deliver_to = lmtp:/run/x\nrecipient = x\n}\n",
-	    ":4: deliver_to: `/run/x` is no LMTP server; write unix: and the path of its socket, or HOST:PORT" },
+	    ":4: deliver_to: `/run/x` is no LMTP server; write unix: and the path of its socket, or "
+	    "HOST:PORT" },
 	{ "account a {\n" GOOD "deliver_to = \"command: \"\n}\n",
 	    ":4: deliver_to: ` ` has no command; write one behind the colon" },
 	{ "account a {\n" GOOD "keep = \"0 days\"\n}\n",
@@ -123,7 +128,8 @@ static const struct {
 	{ "account a {\n" GOOD "}\naccount a {\n" GOOD "}\n",
 	    ":5: there is a section with the title `a` already; give this one another" },
 	{ "account a {\n" GOOD, ":4: the file ends inside a section; close it with }" },
-	{ "account a {\nuser = \"a\\tb\"\nserver = x\n}\n", ":2: user holds a character that is not printable\n:2: account `a` has no user; say who logs in" },
+	{ "account a {\nuser = \"a\\tb\"\nserver = x\n}\n",
+	    ":2: user holds a character that is not printable\n:2: account `a` has no user; say who logs in" },
 };
 
 /* The expected lines, with the file's name before each. */
@@ -136,7 +142,8 @@ with_path(const char *lines, char *text, size_t size)
 	for (const char *p = lines; *p != '\0' && used < size;) {
 		int length = (int)strcspn(p, "\n");
 
-		used += (size_t)snprintf(text + used, size - used, "%s%s%.*s", used > 0 ? "\n" : "", path, length, p);
+		used += (size_t)snprintf(
+		    text + used, size - used, "%s%s%.*s", used > 0 ? "\n" : "", path, length, p);
 		p += length + (p[length] == '\n');
 	}
 }
@@ -152,11 +159,13 @@ test_bad_files(void **state)
 		struct error error;
 
 		with_path(bad_files[i].problems, expected, sizeof(expected));
-		assert_int_equal(read_text(bad_files[i].text, &accounts, problems, sizeof(problems), &error), -1);
+		assert_int_equal(
+		    read_text(bad_files[i].text, &accounts, problems, sizeof(problems), &error), -1);
 		assert_string_equal(problems, expected);
 		assert_int_equal(error.kind, ERROR_PERMANENT);
 		assert_memory_equal(error.text, problems,
-		    strcspn(problems, "\n") < sizeof(error.text) ? strcspn(problems, "\n") : sizeof(error.text) - 1);
+		    strcspn(problems, "\n") < sizeof(error.text) ? strcspn(problems, "\n")
+								 : sizeof(error.text) - 1);
 		assert_int_equal(accounts.count, 7);
 	}
 }
@@ -253,7 +262,8 @@ static const struct {
 static const struct {
 	const char *text;
 	uint64_t size;
-} sizes[] = { { "0", 0 }, { "1000", 1000 }, { "2K", 2048 }, { "20M", 20971520 }, { "3G", UINT64_C(3221225472) } };
+} sizes[] = { { "0", 0 }, { "1000", 1000 }, { "2K", 2048 }, { "20M", 20971520 },
+	{ "3G", UINT64_C(3221225472) } };
 
 static void
 test_keep_and_size(void **state)
@@ -264,8 +274,8 @@ test_keep_and_size(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 5; i++) {
-		snprintf(text, sizeof(text), "account a { " GOOD "keep = \"%s\"\nsize_max = %s }\n", keeps[i].keep,
-		    sizes[i].text);
+		snprintf(text, sizeof(text), "account a { " GOOD "keep = \"%s\"\nsize_max = %s }\n",
+		    keeps[i].keep, sizes[i].text);
 		assert_int_equal(read_text(text, &accounts, problems, sizeof(problems), &error), 0);
 		assert_int_equal(accounts.all[0].keep, keeps[i].kind);
 		assert_int_equal(accounts.all[0].keep_number, keeps[i].number);
@@ -325,20 +335,25 @@ test_mode(void **state)
 	    0);
 	accounts_free(&accounts);
 	assert_int_equal(
-	    read_text("account a {\n" GOOD "password = x\n}\n", &accounts, problems, sizeof(problems), &error), -1);
-	snprintf(complaint, sizeof(complaint), ":4: there is a password in this file, and others can read it (mode 0640); "
-	    "change the password if others did, and run: chmod 600 %s", path);
+	    read_text("account a {\n" GOOD "password = x\n}\n", &accounts, problems, sizeof(problems), &error),
+	    -1);
+	snprintf(complaint, sizeof(complaint),
+	    ":4: there is a password in this file, and others can read it (mode 0640); "
+	    "change the password if others did, and run: chmod 600 %s",
+	    path);
 	with_path(complaint, expected, sizeof(expected));
 	assert_string_equal(problems, expected);
 	chmod(path, 0600);
 	assert_int_equal(
-	    read_text("account a {\n" GOOD "password = x\n}\n", &accounts, problems, sizeof(problems), &error), 0);
+	    read_text("account a {\n" GOOD "password = x\n}\n", &accounts, problems, sizeof(problems), &error),
+	    0);
 	accounts_free(&accounts);
 	if (getuid() != 0)
 		return;
 	assert_int_equal(chown(path, 12345, 12345), 0);
 	assert_int_equal(
-	    read_text("account a {\n" GOOD "password = x\n}\n", &accounts, problems, sizeof(problems), &error), -1);
+	    read_text("account a {\n" GOOD "password = x\n}\n", &accounts, problems, sizeof(problems), &error),
+	    -1);
 	with_path(":4: there is a password in this file, which is somebody else's; it must be yours", expected,
 	    sizeof(expected));
 	assert_string_equal(problems, expected);
@@ -353,9 +368,10 @@ test_doubts(void **state)
 	char problems[1024], expected[1024], doubts[1024];
 
 	(void)state;
-	assert_int_equal(read_text("account a {\n" GOOD "password = x\n}\naccount b {\n" GOOD
-				   "security = clear\n}\naccount c {\n" GOOD "security = clear\nclear_password = yes }\n",
-			     &accounts, problems, sizeof(problems), &error),
+	assert_int_equal(
+	    read_text("account a {\n" GOOD "password = x\n}\naccount b {\n" GOOD
+		      "security = clear\n}\naccount c {\n" GOOD "security = clear\nclear_password = yes }\n",
+		&accounts, problems, sizeof(problems), &error),
 	    0);
 	assert_int_equal(accounts.count, 3);
 	assert_ptr_equal(accounts_find(&accounts, "c"), &accounts.all[2]);
@@ -435,8 +451,8 @@ test_manual(void **state)
 				fail_msg("no paragraph for %s in restante-config(5)", key->name);
 			if (key->type != CONFIG_NUMBER)
 				continue;
-			snprintf(line, sizeof(line), "\nFrom %" PRIu64 " to %" PRIu64 "; default: %s.", key->minimum,
-			    key->maximum, key->fallback);
+			snprintf(line, sizeof(line), "\nFrom %" PRIu64 " to %" PRIu64 "; default: %s.",
+			    key->minimum, key->maximum, key->fallback);
 			if (strstr(paragraph, line) == NULL)
 				fail_msg("no \"%s\" for %s", line + 1, key->name);
 		}

@@ -42,7 +42,8 @@ home_expand(char *path, size_t size, const char *text)
 
 /* XDG Base Directory Specification: a relative path in the variable does not count. */
 static int
-directory_find(char path[PATH_SIZE], const char *variable, const char *usual, const char *name, struct error *error)
+directory_find(
+    char path[PATH_SIZE], const char *variable, const char *usual, const char *name, struct error *error)
 {
 	const char *directory = getenv(variable);
 	char place[PATH_SIZE];
@@ -51,7 +52,8 @@ directory_find(char path[PATH_SIZE], const char *variable, const char *usual, co
 	snprintf(place, sizeof(place), "%s/%s", is_set ? directory : usual, name);
 	if (home_expand(path, PATH_SIZE, place))
 		return 0;
-	return error_set(error, ERROR_PERMANENT, "there is no home directory to look in; set HOME or %s", variable);
+	return error_set(
+	    error, ERROR_PERMANENT, "there is no home directory to look in; set HOME or %s", variable);
 }
 
 int

@@ -85,11 +85,10 @@ unknown_report(const cfg_t *cfg, const char *name)
 		problem_add(&reading.unknown, cfg->line,
 		    "key `%s` does not belong in a section %s; put it outside", name, cfg->name);
 	else if (meant != NULL)
-		problem_add(&reading.unknown, cfg->line, "unknown key `%s`; did you mean `%s`?",
-		    name, meant);
+		problem_add(&reading.unknown, cfg->line, "unknown key `%s`; did you mean `%s`?", name, meant);
 	else
-		problem_add(&reading.unknown, cfg->line, "unknown key `%s`; %s lists those there are",
-		    name, reader->manual);
+		problem_add(&reading.unknown, cfg->line, "unknown key `%s`; %s lists those there are", name,
+		    reader->manual);
 }
 
 static void
@@ -109,14 +108,12 @@ static const struct {
 	const char *format, *before, *after;
 } complaints[] = {
 	{ "missing equal sign after option '%s'", "no = behind `", "`; write key = value" },
-	{ "missing title for section '%s'", "section `",
-	    "` has no title; write a name before the {" },
+	{ "missing title for section '%s'", "section `", "` has no title; write a name before the {" },
 	{ "missing opening brace for section '%s'", "no { behind the title of section `",
 	    "`; put its keys between { and }" },
 	{ "found duplicate title '%s'", "there is a section with the title `",
 	    "` already; give this one another" },
-	{ "unexpected token '%s'", "unexpected `",
-	    "`; a line is key = value, or begins or ends a section" },
+	{ "unexpected token '%s'", "unexpected `", "`; a line is key = value, or begins or ends a section" },
 };
 
 static void
@@ -136,8 +133,8 @@ complain(cfg_t *cfg, const char *format, va_list arguments)
 		name = va_arg(arguments, const char *);
 		/* A section that is not known looks like a key without a value; it was reported. */
 		if (i > 0 || !is_unknown(name))
-			problem_add(&reading.problems, cfg->line, "%s%s%s", complaints[i].before,
-			    name, complaints[i].after);
+			problem_add(&reading.problems, cfg->line, "%s%s%s", complaints[i].before, name,
+			    complaints[i].after);
 		return;
 	}
 	vsnprintf(text, sizeof(text), format, arguments);
@@ -151,8 +148,8 @@ take_value(cfg_t *cfg, cfg_opt_t *option, void *base, const struct config_key *k
 	char *value = (char *)cfg_opt_getstr(option); /* its own copy of the text */
 
 	if (*line_before != 0)
-		problem_add(&reading.problems, cfg->line,
-		    "%s was set before, in line %u; keep one of them", key->name, *line_before);
+		problem_add(&reading.problems, cfg->line, "%s was set before, in line %u; keep one of them",
+		    key->name, *line_before);
 	*line_before = (uint32_t)cfg->line;
 	value_parse(base, key, value, cfg->line, &reading.problems);
 	/* It may be a password, and nobody reads it again. */
@@ -207,8 +204,8 @@ section_seen(cfg_t *cfg, cfg_opt_t *option)
 		problem_add(&reading.problems, cfg->line, "more than %u sections %s; leave some out",
 		    section->count_max, section->name);
 	else if (strlen(title) >= section->title_size)
-		problem_add(&reading.problems, cfg->line, "the title of this section %s is too long",
-		    section->name);
+		problem_add(
+		    &reading.problems, cfg->line, "the title of this section %s is too long", section->name);
 	else {
 		(*count)++;
 		section->seen(title, cfg->line, reading.section_lines);
@@ -228,8 +225,7 @@ declare(cfg_opt_t options[KEYS_MAX + SECTIONS_MAX + 1], const struct config_key 
 		options[count++] = (cfg_opt_t)CFG_STR(key->name, NULL, CFGF_NODEFAULT);
 	for (size_t i = 0; i < reading.unknown_count; i++)
 		if (key_find(keys, reading.unknown_names[i]) == NULL)
-			options[count++] =
-			    (cfg_opt_t)CFG_STR(reading.unknown_names[i], NULL, CFGF_NODEFAULT);
+			options[count++] = (cfg_opt_t)CFG_STR(reading.unknown_names[i], NULL, CFGF_NODEFAULT);
 	options[count] = (cfg_opt_t)CFG_END();
 	return count;
 }
@@ -319,10 +315,8 @@ pass(const char *text)
 	reader_listen(cfg);
 	reading.complete = cfg_parse_buf(cfg, text) == CFG_SUCCESS;
 	if (reading.complete && section_left_open(text))
-		problem_add(&reading.problems, cfg->line,
-		    "the file ends inside a section; close it with }");
-	if (!reading.complete && !reading.again &&
-	    reading.problems.count + reading.unknown.count == 0)
+		problem_add(&reading.problems, cfg->line, "the file ends inside a section; close it with }");
+	if (!reading.complete && !reading.again && reading.problems.count + reading.unknown.count == 0)
 		problem_add(&reading.problems, 0, "it cannot be understood");
 	cfg_free(cfg);
 }
