@@ -1,5 +1,9 @@
 /* What there is of oauth.h in a build without libcurl and jansson: the way to have tokens all the same. */
 
+#include <sysexits.h>
+
+#include "fetch/command.h"
+#include "fetch/login.h"
 #include "fetch/oauth.h"
 
 int
@@ -14,4 +18,14 @@ oauth_token(const struct account *account, const char *state_directory, bool is_
 	    "this restante was built without OAuth 2; have another program get tokens from %s, and set "
 	    "token_command",
 	    account->oauth);
+}
+
+int
+command_login(struct fetch_context *context, int argc, char **argv)
+{
+	(void)context;
+	(void)argc;
+	(void)argv;
+	return command_fail(EX_UNAVAILABLE,
+	    "this restante was built without OAuth 2; have another program get tokens, and set token_command");
 }
