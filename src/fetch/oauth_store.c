@@ -3,16 +3,15 @@
  * its tokens are for: a configuration that is changed by mistake, or by a trick, sends them nowhere else.
  */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "fetch/directory.h"
 #include "fetch/oauth.h"
 #include "fetch/secret_file.h"
 #include "fetch/secret_keyring.h"
@@ -92,42 +91,6 @@ oauth_tokens_load(struct oauth_tokens *tokens, const struct account *account,
 	return result;
 }
 
-/* Makes the directory and those above it that are missing. */
-static int
-directory_make(const char *directory, struct error *error)
-{
-	char path[PATH_SIZE];
-
-	snprintf(path, sizeof(path), "%s", directory);
-	for (char *p = strchr(path + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		if (mkdir(path, 0700) != 0 && errno != EEXIST)
-			return error_errno(error, ERROR_PERMANENT, "%s", path);
-		*p = '/';
-	}
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return error_errno(error, ERROR_PERMANENT, "%s", path);
-	return 0;
-}
-
-static bool
-write_whole(int file, const char *text)
-{
-	size_t size = strlen(text);
-
-	while (size > 0) {
-		ssize_t n = write(file, text, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		text += n;
-		size -= (size_t)n;
-	}
-	return fsync(file) == 0;
-}
-
 static bool
 directory_sync(const char *directory)
 {
@@ -151,7 +114,7 @@ file_replace(const char *path, const char *directory, const char *text, struct e
 	file = mkostemp(part, O_CLOEXEC);
 	if (file < 0)
 		return error_errno(error, ERROR_TEMPORARY, "%s", path);
-	done = write_whole(file, text);
+	done = text_write(file, text);
 	done = close(file) == 0 && done;
 	if (done && rename(part, path) == 0 && directory_sync(directory))
 		return 0;

@@ -31,8 +31,7 @@ static const struct answer {
 static char forms[4096];
 static uint64_t now_milliseconds, slept_seconds;
 
-int __wrap_http_post(const char *url, bool is_plain, const struct http_field fields[], long *status, char *body,
-    struct error *error);
+int __wrap_http_post(const char *, bool, const struct http_field[], long *, char *, struct error *);
 int __wrap_clock_nanosleep(clockid_t, int, const struct timespec *, struct timespec *);
 uint64_t __wrap_clock_milliseconds(void);
 
