@@ -2,7 +2,6 @@
 
 #include "fetch/secret.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,11 +116,9 @@ from_netrc(const struct account *account, char *buffer, size_t size, struct erro
 	return netrc_read(account, account->secret_value, buffer, size, error);
 }
 
-/* One question at a time, whoever asks. */
 static int
 from_terminal(const struct account *account, char *buffer, size_t size, struct error *error)
 {
-	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	int terminal = isatty(STDIN_FILENO) ? terminal_open(error) : -1, result;
 	char question[USER_SIZE + HOST_SIZE + 32];
 
@@ -131,9 +128,7 @@ from_terminal(const struct account *account, char *buffer, size_t size, struct e
 		    "another way "
 		    "of restante-config(5)");
 	snprintf(question, sizeof(question), "Password of %s at %s", account->user, account->host);
-	pthread_mutex_lock(&one_at_a_time);
 	result = secret_ask(terminal, question, buffer, size, error);
-	pthread_mutex_unlock(&one_at_a_time);
 	close(terminal);
 	return result;
 }

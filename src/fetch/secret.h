@@ -2,9 +2,9 @@
  * Passwords and tokens of an account, from where its configuration says.
  *
  * Both block: a command may ask somebody for a passphrase, a token may have to be refreshed over the
- * network, and where no source is configured and there is a terminal, somebody is asked. The caller
- * wipes the buffer (base/secret.h). A descriptor gives its line once: who needs the password again
- * keeps it.
+ * network, and where no source is configured and there is a terminal, somebody is asked. One call at a
+ * time, of all accounts together. The caller wipes the buffer (base/secret.h). A descriptor gives its
+ * line once: who needs the password again keeps it.
  */
 #pragma once
 

@@ -43,6 +43,27 @@ environment_with(const char *variable)
 	return all;
 }
 
+/* As a shell would start it: no signal is ignored or held because this program does so. */
+static int
+spawn(pid_t *child, posix_spawn_file_actions_t *actions, char *const arguments[], char *const environment[])
+{
+	posix_spawnattr_t attributes;
+	sigset_t none, broken_pipe;
+	int result = posix_spawnattr_init(&attributes);
+
+	if (result != 0)
+		return result;
+	sigemptyset(&none);
+	sigemptyset(&broken_pipe);
+	sigaddset(&broken_pipe, SIGPIPE);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &broken_pipe);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	result = posix_spawn(child, "/bin/sh", actions, &attributes, arguments, environment);
+	posix_spawnattr_destroy(&attributes);
+	return result;
+}
+
 static int
 command_spawn(
     struct running *running, const char *command, const char *variable, int output, struct error *error)
@@ -54,7 +75,7 @@ command_spawn(
 
 	if (environment != NULL && posix_spawn_file_actions_init(&actions) == 0) {
 		posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-		result = posix_spawn(&running->child, "/bin/sh", &actions, NULL, arguments, environment);
+		result = spawn(&running->child, &actions, arguments, environment);
 		posix_spawn_file_actions_destroy(&actions);
 	}
 	free(environment);

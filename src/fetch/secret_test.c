@@ -92,6 +92,8 @@ static const struct {
 	{ "echo secret; kill -9 $$", -1, "the command for the password was ended by signal 9" },
 	{ "no-such-command-anywhere 2>/dev/null", -1,
 	    "the command for the password was not found (exit status 127)" },
+	/* The signal that the caller ignores is not ignored there. */
+	{ "kill -PIPE $$; echo secret", -1, "the command for the password was ended by signal 13" },
 	/* What it leaves running keeps its output open, and nobody waits for that. */
 	{ "sleep 1000 & echo $! >$D/pid; echo secret", 0, "secret" },
 };
@@ -104,6 +106,7 @@ test_command(void **state)
 	int left = 0;
 
 	(void)state;
+	signal(SIGPIPE, SIG_IGN);
 	setenv("D", directory, 1);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		struct account account = account_with(ACCOUNT_SECRET_COMMAND, commands[i].command);
