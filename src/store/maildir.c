@@ -9,20 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "store/index.h"
 #include "store/maildir_append.h"
 #include "store/maildir_file.h"
+#include "store/maildir_learn.h"
 #include "store/maildir_list.h"
 #include "store/maildir_quota.h"
 #include "store/maildir_reader.h"
 #include "store/maildir_scan.h"
+#include "store/session_lock.h"
 
 struct maildir {
 	struct store store;	/* first: the two share their address */
 	int directory;		/* the Maildir itself; holds the lock. -1: it does not exist */
+	int gate;		/* kept open while the index is written; or -1 */
 	struct index_list list;
 	struct maildir_reader reader;
 	struct index_list spoiled;	/* the index that was in use and was damaged: what it lent is out */
@@ -72,7 +76,7 @@ directory_open(struct maildir *m, const char *path, struct error *error)
 		return error_errno(error, errno == EACCES || errno == ENOTDIR ? ERROR_PERMANENT
 		                                                              : ERROR_TEMPORARY,
 		    "cannot open the Maildir %.120s", path);
-	if (flock(m->directory, LOCK_EX | LOCK_NB) != 0) {
+	if (session_lock(m->directory, m->directory, MAILDIR_GATE) != 0) {
 		if (errno == EWOULDBLOCK)
 			return error_set(error, ERROR_BUSY, "another session has the maildrop open");
 		return error_errno(error, ERROR_TEMPORARY, "cannot lock the Maildir %.120s", path);
@@ -83,12 +87,7 @@ directory_open(struct maildir *m, const char *path, struct error *error)
 static void
 index_locate(const struct maildir *m, struct index_place *place)
 {
-	if (m->index_directory == STORE_INDEX_BESIDE)
-		index_place_beside(place, m->directory, INDEX_NAME);
-	else if (m->index_directory >= 0)
-		index_place_apart(place, m->index_directory, m->maildrop);
-	else
-		index_place_none(place);
+	maildir_index_locate(place, m->directory, m->index_directory, m->maildrop);
 }
 
 static int
@@ -150,6 +149,18 @@ has_news(const struct maildir *m)
 	    (m->list.stamps[MAILDIR_NEW].inode != 0 || m->list.stamps[MAILDIR_CUR].inode != 0);
 }
 
+/*
+ * The index is written behind the lock. Whoever learns in between would not know what this session has,
+ * so not before that: of two files with one unique part the index alone knows which UIDLs were told.
+ */
+static void
+lock_give_up(struct maildir *m)
+{
+	if (m->gate < 0)
+		m->gate = gate_keep_open(m->directory, MAILDIR_GATE);
+	flock(m->directory, LOCK_UN);
+}
+
 /* The session is over but for its answer: let the next one in. */
 static void
 maildir_release(struct store *store)
@@ -157,7 +168,7 @@ maildir_release(struct store *store)
 	struct maildir *m = maildir_of(store);
 
 	if (has_news(m)) {
-		flock(m->directory, LOCK_UN);
+		lock_give_up(m);
 	} else if (m->directory >= 0) {
 		close(m->directory);
 		m->directory = -1;
@@ -171,9 +182,11 @@ maildir_close(struct store *store)
 
 	maildir_reader_end(&m->reader);
 	if (has_news(m)) {
-		flock(m->directory, LOCK_UN);
+		lock_give_up(m);
 		list_remember(m);
 	}
+	if (m->gate >= 0)
+		close(m->gate);
 	if (m->directory >= 0)
 		close(m->directory);
 	index_free(&m->list);
@@ -191,7 +204,7 @@ maildir_open(struct store **store, const char *path, int index_directory, struct
 	if (m == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for a maildrop");
 	m->store.ops = &maildir_ops;
-	m->directory = -1;
+	m->directory = m->gate = -1;
 	m->index_directory = index_directory;
 	maildir_reader_begin(&m->reader, &m->directory, &m->list);
 	if (directory_open(m, path, error) != 0 ||
@@ -412,5 +425,6 @@ const struct store_ops maildir_ops = {
 	.remove = maildir_remove,
 	.release = maildir_release,
 	.close = maildir_close,
+	.learn = maildir_learn,
 	.append = &maildir_append_ops,
 };

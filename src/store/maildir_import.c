@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "store/maildir_scan.h"
 #include "store/maildir_uidl.h"
 #include "store/maildir_uidls.h"
+#include "store/session_lock.h"
 #include "store/text_file.h"
 
 struct import {
@@ -34,7 +34,7 @@ lock(int *maildir, const char *path, struct error *error)
 		return error_set(error, ERROR_PERMANENT, "it is no directory; a symbolic link is not followed");
 	if (*maildir < 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot open the Maildir");
-	if (flock(*maildir, LOCK_EX | LOCK_NB) == 0)
+	if (session_lock(*maildir, *maildir, MAILDIR_GATE) == 0)
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return error_set(error, ERROR_BUSY, "a session has the maildrop open; try again");
@@ -268,7 +268,7 @@ work(struct import *import, const struct import_source *source, struct import_co
 {
 	if (foreign_read(import, source, &counts->kind, error) != 0 ||
 	    maildir_uidls_read(&import->old, import->maildir, error) < 0 ||
-	    maildir_scan(import->maildir, NULL, &import->list, error) != 0)
+	    maildir_scan(import->maildir, NULL, SIZE_MAX, &import->list, error) != 0)
 		return -1;
 	if (merge(import, counts) != 0)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the UIDLs");

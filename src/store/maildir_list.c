@@ -2,11 +2,13 @@
 
 #include "store/maildir_list.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "store/maildir_file.h"
 #include "store/maildir_scan.h"
 #include "store/maildir_uidl.h"
+#include "store/store.h"
 
 /*
  * The same file among what is known, from *k on, which moves to the first that is not before it:
@@ -81,9 +83,22 @@ list_complete(struct index_list *list)
 }
 
 struct renewal {
+	size_t count_max;	/* of messages; with more there is no list */
+	bool opens;	/* the messages whose sizes are not known; else there is no list then */
 	bool complete;	/* the list is one, even if some sizes have to wait */
 	bool damaged;	/* what is known */
 };
+
+static const struct renewal for_a_session = { .count_max = SIZE_MAX, .opens = true };
+
+static bool
+is_sized(const struct index_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if ((list->entries[i].flags & INDEX_SIZED) == 0)
+			return false;
+	return true;
+}
 
 /* Reads what has changed since the index was written (known; NULL: there is none). */
 static int
@@ -92,11 +107,12 @@ list_renew(int maildir, const struct index_list *known, struct index_list *list,
 {
 	int counted;
 
-	*renewal = (struct renewal){ .complete = false };
-	if (maildir_scan(maildir, known, list, error) != 0)
+	if (maildir_scan(maildir, known, renewal->count_max, list, error) != 0)
 		return -1;
 	if (known != NULL && list_recall(list, known, &renewal->damaged) != 0)
 		return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
+	if (!renewal->opens && !is_sized(list))
+		return error_set(error, ERROR_TEMPORARY, "messages would have to be read");
 	counted = maildir_files_count(maildir, list, error);
 	gone_drop(list);
 	if (maildir_uidls_give(maildir, known, list, error) != 0)
@@ -106,46 +122,108 @@ list_renew(int maildir, const struct index_list *known, struct index_list *list,
 	return counted;
 }
 
+void
+maildir_index_locate(struct index_place *place, int maildir, int index_directory,
+    const uint8_t maildrop[INDEX_MAILDROP_SIZE])
+{
+	if (index_directory == STORE_INDEX_BESIDE)
+		index_place_beside(place, maildir, INDEX_NAME);
+	else if (index_directory >= 0)
+		index_place_apart(place, index_directory, maildrop);
+	else
+		index_place_none(place);
+}
+
+/* Is there an index that can be used, and does it tell all there is? */
+enum knowledge { NOTHING_KNOWN, SOME_KNOWN, ALL_KNOWN };
+
+static enum knowledge
+known_read(int maildir, const struct index_place *place, struct index_list *known)
+{
+	struct index_stamp stamps[2];
+	struct error problem;
+	int found;
+
+	maildir_stamps(maildir, stamps);
+	found = index_read(known, place, stamps, &problem);
+	if (found < 0)
+		index_tell_ignored(place, &problem);
+	if (found <= 0)
+		return NOTHING_KNOWN;
+	return index_stamp_same(&known->stamps[MAILDIR_NEW], &stamps[MAILDIR_NEW]) &&
+	        index_stamp_same(&known->stamps[MAILDIR_CUR], &stamps[MAILDIR_CUR])
+	    ? ALL_KNOWN
+	    : SOME_KNOWN;
+}
+
+/* With what is known, which is freed; NULL: nothing. */
+static int
+list_renew_from(int maildir, const struct index_place *place, struct index_list *known,
+    struct index_list *list, struct renewal *renewal, struct error *error)
+{
+	struct error problem;
+	int result;
+
+	if (known != NULL && !index_map(known)) {
+		index_free(known);
+		known = NULL;
+	}
+	result = list_renew(maildir, known, list, renewal, error);
+	if (renewal->damaged) {
+		error_set(&problem, ERROR_TEMPORARY, "a part of the index is damaged");
+		index_tell_ignored(place, &problem);
+	}
+	if (known != NULL)
+		index_free(known);
+	return result;
+}
+
 int
 maildir_list_make(int maildir, const struct index_place *place, struct index_list *list, bool *news,
     struct error *error)
 {
+	struct renewal renewal = for_a_session;
 	struct index_list known;
-	struct index_stamp stamps[2];
-	struct error problem;
-	struct renewal renewal;
-	int found, result;
+	enum knowledge knowledge = known_read(maildir, place, &known);
+	int result;
 
-	maildir_stamps(maildir, stamps);
-	found = index_read(&known, place, stamps, &problem);
-	if (found < 0)
-		index_tell_ignored(place, &problem);
-	if (found > 0 && index_stamp_same(&known.stamps[MAILDIR_NEW], &stamps[MAILDIR_NEW]) &&
-	    index_stamp_same(&known.stamps[MAILDIR_CUR], &stamps[MAILDIR_CUR])) {
+	if (knowledge == ALL_KNOWN) {
 		*list = known;
 		return 0;
 	}
-	if (found > 0 && !index_map(&known)) {
-		index_free(&known);
-		found = 0;
-	}
-	result = list_renew(maildir, found > 0 ? &known : NULL, list, &renewal, error);
+	result = list_renew_from(maildir, place, knowledge == SOME_KNOWN ? &known : NULL, list, &renewal,
+	    error);
 	/* What was counted is remembered even if the rest has to wait. */
 	*news = renewal.complete;
-	if (renewal.damaged) {
-		error_set(&problem, ERROR_TEMPORARY, "a part of the index is damaged");
-		index_tell_ignored(place, &problem);
-	}
-	if (found > 0)
-		index_free(&known);
 	return result;
+}
+
+int
+maildir_list_learn(int maildir, const struct index_place *place, size_t count_max,
+    struct index_list *list)
+{
+	struct renewal renewal = { .count_max = count_max };
+	struct index_list known;
+	enum knowledge knowledge = known_read(maildir, place, &known);
+	struct error error;
+
+	*list = (struct index_list){ 0 };
+	if (knowledge == ALL_KNOWN || (knowledge == SOME_KNOWN && known.count > count_max)) {
+		index_free(&known);
+		return knowledge == ALL_KNOWN ? 0 : -1;
+	}
+	if (list_renew_from(maildir, place, knowledge == SOME_KNOWN ? &known : NULL, list, &renewal,
+		&error) == 0)
+		return 1;
+	index_free(list);
+	return -1;
 }
 
 int
 maildir_list_again(int maildir, const struct index_list *list, struct index_list *anew)
 {
+	struct renewal renewal = for_a_session;
 	struct error problem;
-	struct renewal renewal;
 
 	*anew = (struct index_list){ 0 };
 	if (list_renew(maildir, NULL, anew, &renewal, &problem) == 0 && anew->count == list->count &&

@@ -88,12 +88,21 @@ directory_walk(int maildir, enum maildir_directory which, entry_visitor visit, v
 	return result;
 }
 
+/* Where entries go. */
+struct putting {
+	struct index_list *list;
+	size_t count_max;
+};
+
 static int
 list_put(void *context, enum maildir_directory which, const struct dirent64 *entry)
 {
+	const struct putting *putting = context;
 	struct maildir_name parsed;
 	struct index_entry row;
 
+	if (putting->list->count >= putting->count_max)
+		return 1;
 	maildir_name_parse(&parsed, entry->d_name);
 	memset(&row, 0, sizeof(row));
 	row.time = parsed.time;
@@ -102,7 +111,7 @@ list_put(void *context, enum maildir_directory which, const struct dirent64 *ent
 	row.unique_size = (uint16_t)parsed.unique_size;
 	row.wire_size = parsed.wire_size;
 	row.flags = parsed.has_wire_size ? INDEX_SIZED : 0;
-	return index_append(context, &row, entry->d_name, parsed.base_size,
+	return index_append(putting->list, &row, entry->d_name, parsed.base_size,
 	    entry->d_name + parsed.base_size, "");
 }
 
@@ -213,18 +222,24 @@ known_copy(const struct index_list *known, enum maildir_directory which, struct 
 
 /* new/ before cur/: what moves meanwhile moves into what is still to be read. */
 static int
-scan_once(int maildir, const struct index_list *known, struct index_list *list,
+scan_once(int maildir, const struct index_list *known, size_t count_max, struct index_list *list,
     struct error *error)
 {
+	struct putting putting = { list, count_max };
+
 	list->count = list->texts_size = 0;
 	maildir_stamps(maildir, list->stamps);
 	for (int which = MAILDIR_NEW; which <= MAILDIR_CUR; which++) {
-		int copied = known_copy(known, (enum maildir_directory)which, list);
+		int result = known_copy(known, (enum maildir_directory)which, list);
 
-		if (copied < 0)
+		if (result < 0)
 			return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
-		if (copied == 0 &&
-		    directory_walk(maildir, (enum maildir_directory)which, list_put, list, error) != 0)
+		if (result > 0)
+			continue;
+		result = directory_walk(maildir, (enum maildir_directory)which, list_put, &putting, error);
+		if (result > 0)
+			return error_set(error, ERROR_TEMPORARY, "more than %zu messages", count_max);
+		if (result < 0)
 			return -1;
 	}
 	return 0;
@@ -293,7 +308,7 @@ list_merge(struct index_list *older, struct index_list *list)
  * met is taken to be there.
  */
 int
-maildir_scan(int maildir, const struct index_list *known, struct index_list *list,
+maildir_scan(int maildir, const struct index_list *known, size_t count_max, struct index_list *list,
     struct error *error)
 {
 	struct index_list older = { 0 };
@@ -302,7 +317,7 @@ maildir_scan(int maildir, const struct index_list *known, struct index_list *lis
 	for (int scans = 0; scans < SCANS_MAX; scans++) {
 		bool is_calm;
 
-		if (scan_once(maildir, known, list, error) != 0) {
+		if (scan_once(maildir, known, count_max, list, error) != 0) {
 			index_free(list);
 			index_free(&older);
 			return -1;

@@ -2,7 +2,6 @@
 
 #include "store/mbox.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,115 +10,14 @@
 #include "base/log.h"
 #include "store/mbox_append.h"
 #include "store/mbox_file.h"
-#include "store/mbox_index.h"
+#include "store/mbox_learn.h"
+#include "store/mbox_load.h"
 #include "store/mbox_remove.h"
-#include "store/mbox_scan.h"
 
 static struct mbox *
 mbox_of(struct store *store)
 {
 	return (struct mbox *)store;
-}
-
-static bool
-is_whole(const struct mbox_list *known, struct error *problem)
-{
-	for (size_t i = 0; i < known->count; i++)
-		if (!mbox_entry_is_sound(known, i)) {
-			error_set(problem, ERROR_TEMPORARY, "a part of the index is damaged");
-			return false;
-		}
-	return true;
-}
-
-/* Copies all but the last message, which mail that was appended may have made longer. */
-static int
-beginning_copy(struct mbox_list *list, const struct mbox_list *known)
-{
-	for (size_t i = 0; i + 1 < known->count; i++)
-		if (mbox_list_append(list, &known->entries[i]) != 0)
-			return -1;
-	return 0;
-}
-
-/* 0: the list has grown by what was appended. -1: read all anew. */
-static int
-list_extend(struct mbox *m, const struct mbox_list *known, struct error *problem)
-{
-	struct mbox_list list = { 0 };
-	struct error error;
-	uint64_t from;
-
-	if (known->count == 0 || !is_whole(known, problem))
-		return -1;
-	from = known->entries[known->count - 1].from;
-	mbox_file_stamp(m, &list.stamp);
-	if (beginning_copy(&list, known) != 0 || from > list.stamp.size ||
-	    mbox_scan(m->file, from, list.stamp.size, &list, &error) != 0 ||
-	    list.count < known->count || list.entries[known->count - 1].from != from ||
-	    mbox_list_complete(&list) != 0) {
-		mbox_list_free(&list);
-		return -1;
-	}
-	list.seen_from = known->count - 1;
-	m->list = list;
-	return 0;
-}
-
-static int
-list_make(struct mbox *m, struct error *error)
-{
-	struct mbox_list known = { 0 };
-	struct index_place place;
-	struct mbox_stamp now;
-	struct error problem;
-	int result = -1;
-
-	mbox_file_stamp(m, &now);
-	mbox_index_locate(&place, m->path, m->index_directory);
-	switch (mbox_index_read(&known, &place, m->file, &now, &problem)) {
-	case MBOX_INDEX_WHOLE:
-		m->list = known;
-		return 0;
-	case MBOX_INDEX_BEGINNING:
-		result = list_extend(m, &known, &problem);
-		mbox_list_free(&known);
-		break;
-	case MBOX_INDEX_NONE:
-		break;
-	}
-	if (problem.text[0] != '\0')
-		index_tell_ignored(&place, &problem);
-	m->news = true;
-	return result == 0 ? 0 : mbox_read_anew(m, &m->list, error);
-}
-
-static int
-list_make_locked(struct mbox *m, struct error *error)
-{
-	struct mbox_lock lock;
-	int result;
-
-	if (mbox_file_lock(m, &lock, MBOX_LOCK_READ, error) != 0)
-		return -1;
-	result = list_make(m, error);
-	mbox_lock_drop(&lock);
-	return result;
-}
-
-/* What an interrupted removal left is finished, or undone, before anything is handed out. */
-static int
-journal_settle(struct mbox *m, struct error *error)
-{
-	struct mbox_lock lock;
-	int result;
-
-	if (mbox_file_lock(m, &lock, MBOX_LOCK_WRITE, error) != 0)
-		return -1;
-	mbox_list_free(&m->list);
-	result = mbox_file_settle(m, &m->list, error);
-	mbox_lock_drop(&lock);
-	return result;
 }
 
 /* The session is over but for its answer: let the next one in. */
@@ -132,18 +30,6 @@ mbox_release(struct store *store)
 		flock(m->file, LOCK_UN);
 }
 
-/* What was learnt is written down. It is a cache: a failure is only logged. */
-static void
-list_remember(struct mbox *m, const struct mbox_list *list)
-{
-	struct index_place place;
-	struct error error;
-
-	mbox_index_locate(&place, m->path, m->index_directory);
-	if (mbox_index_write(list, &place, &error) != 0)
-		index_tell_not_written(&error);
-}
-
 static void
 mbox_close(struct store *store)
 {
@@ -151,9 +37,9 @@ mbox_close(struct store *store)
 
 	mbox_release(store);
 	if (m->left.stamp.file.inode != 0)
-		list_remember(m, &m->left);
+		mbox_remember(m, &m->left);
 	else if (m->news && m->file >= 0 && m->map == NULL)
-		list_remember(m, &m->list);
+		mbox_remember(m, &m->list);
 	if (m->file >= 0)
 		close(m->file);
 	mbox_list_free(&m->list);
@@ -163,20 +49,6 @@ mbox_close(struct store *store)
 	free(m->map);
 	free(m->path);
 	free(m);
-}
-
-static int
-mbox_load(struct mbox *m, struct error *error)
-{
-	if (m->path[0] == '\0' || m->path[strlen(m->path) - 1] == '/')
-		return error_set(error, ERROR_PERMANENT, "the place names no file");
-	if (mbox_file_open(m, error) != 0)
-		return -1;
-	if (m->file < 0)
-		return 0;
-	if (list_make_locked(m, error) != 0)
-		return -1;
-	return m->list.journal.end != 0 ? journal_settle(m, error) : 0;
 }
 
 static int
@@ -295,5 +167,6 @@ const struct store_ops mbox_ops = {
 	.remove = mbox_remove,
 	.release = mbox_release,
 	.close = mbox_close,
+	.learn = mbox_learn,
 	.append = &mbox_append_ops,
 };

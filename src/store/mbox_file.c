@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "store/mbox_index.h"
 #include "store/mbox_scan.h"
+#include "store/session_lock.h"
 
 #define OPEN_TRIES   8
 #define SETTLE_TRIES 8
@@ -45,30 +47,41 @@ mbox_file_is_at_path(int file, const char *path, struct stat *status)
 	    status->st_ino == at_path.st_ino && status->st_dev == at_path.st_dev;
 }
 
+void
+mbox_directory(char directory[PLACE_SIZE], const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	int size = slash == NULL ? 0 : slash == path ? 1 : (int)(slash - path);
+
+	snprintf(directory, PLACE_SIZE, "%.*s", slash == NULL ? 1 : size, slash == NULL ? "." : path);
+}
+
 /* A missing file is one of a user who never had mail only if its directory is there. */
 static int
 file_missing(struct mbox *m, struct error *error)
 {
 	char directory[PLACE_SIZE];
-	const char *slash = strrchr(m->path, '/');
-	size_t size = slash == NULL ? 0 : slash == m->path ? 1 : (size_t)(slash - m->path);
 	struct stat status;
 
-	memcpy(directory, slash == NULL ? "." : m->path, slash == NULL ? 1 : size);
-	directory[slash == NULL ? 1 : size] = '\0';
+	mbox_directory(directory, m->path);
 	if (stat(directory, &status) != 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot open %.120s", directory);
 	return 0;
 }
 
 static int
-file_lock(int file, const char *path, struct error *error)
+file_lock(const struct mbox *m, int file, struct error *error)
 {
-	if (flock(file, LOCK_EX | LOCK_NB) == 0)
+	char directory[PLACE_SIZE];
+	int result;
+
+	mbox_directory(directory, m->path);
+	result = m->learns ? flock(file, LOCK_EX | LOCK_NB) : session_lock(file, AT_FDCWD, directory);
+	if (result == 0)
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return error_set(error, ERROR_BUSY, "another session has the maildrop open");
-	return error_errno(error, ERROR_TEMPORARY, "cannot lock the mbox %.150s", path);
+	return error_errno(error, ERROR_TEMPORARY, "cannot lock the mbox %.150s", m->path);
 }
 
 int
@@ -82,7 +95,7 @@ mbox_file_open(struct mbox *m, struct error *error)
 			return file_missing(m, error);
 		if (file < 0)
 			return open_failure(m->path, error);
-		if (file_lock(file, m->path, error) != 0) {
+		if (file_lock(m, file, error) != 0) {
 			close(file);
 			return -1;
 		}
@@ -124,7 +137,7 @@ mbox_file_lock(struct mbox *m, struct mbox_lock *lock, enum mbox_lock_kind kind,
 		struct stat status;
 
 		if (file_renew(m, error) != 0 ||
-		    mbox_lock_take(lock, m->file, m->path, kind, error) != 0)
+		    (m->learns ? mbox_lock_try : mbox_lock_take)(lock, m->file, m->path, kind, error) != 0)
 			return -1;
 		/* It may have been replaced by the program that was waited for. */
 		if (mbox_file_is_at_path(m->file, m->path, &status))

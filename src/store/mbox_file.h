@@ -17,6 +17,7 @@ struct mbox {
 	struct mbox_list spoiled;	/* the index that was in use and was damaged: what it lent is out */
 	bool damaged;		/* that was tried to be made good */
 	bool news;		/* the list holds what the index does not */
+	bool learns;		/* no session, but store_learn(): it waits for no lock, and reads little */
 	/* Where the messages were found again after another program moved them. */
 	struct mbox_list moved;
 	size_t *map;		/* index in list to index in moved; NULL: they are where they were */
@@ -46,6 +47,8 @@ int mbox_find(struct mbox *, size_t index, struct error *);
  * locks unless they are held.
  */
 int mbox_entry_check(struct mbox *, size_t index, bool locked, struct error *);
+/* The directory that an mbox is in. */
+void mbox_directory(char directory[PLACE_SIZE], const char *path);
 /* Is that file still the one at the path? Fills *status. */
 bool mbox_file_is_at_path(int file, const char *path, struct stat *status);
 /*

@@ -206,6 +206,19 @@ mbox_lock_take(struct mbox_lock *lock, int file, const char *path, enum mbox_loc
 	return outcome == TAKEN ? 0 : -1;
 }
 
+int
+mbox_lock_try(struct mbox_lock *lock, int file, const char *path, enum mbox_lock_kind kind,
+    struct error *error)
+{
+	enum outcome outcome;
+
+	*lock = (struct mbox_lock){ .file = file, .path = path };
+	outcome = both_lock(lock, kind, error);
+	if (outcome == HELD)
+		return error_set(error, ERROR_BUSY, "another program holds the locks of the mbox");
+	return outcome == TAKEN ? 0 : -1;
+}
+
 void
 mbox_lock_drop(struct mbox_lock *lock)
 {

@@ -34,6 +34,8 @@ extern unsigned mbox_lock_wait_milliseconds;
 /* ERROR_TEMPORARY: another program has held it all the time. */
 int mbox_lock_take(struct mbox_lock *, int file, const char *path, enum mbox_lock_kind,
     struct error *);
+/* Without waiting: ERROR_BUSY, another program holds it. */
+int mbox_lock_try(struct mbox_lock *, int file, const char *path, enum mbox_lock_kind, struct error *);
 void mbox_lock_drop(struct mbox_lock *);
 /* Can nobody hold a dot lock of that age any more? For mbox_lock.c and its test. */
 bool mbox_lock_is_too_old(time_t modified, time_t now, time_t booted);

@@ -106,6 +106,17 @@ store_release(struct store *store)
 	store->ops->release(store);
 }
 
+enum learning
+store_learn(const char *place, int index_directory)
+{
+	const char *path;
+	const struct store_ops *ops = store_ops_find(place, &path);
+
+	if (ops == NULL || ops->learn == NULL || index_directory == STORE_INDEX_NONE)
+		return LEARNING_LEFT;
+	return ops->learn(path, index_directory);
+}
+
 void
 store_close(struct store *store)
 {

@@ -41,6 +41,16 @@ struct store {
 
 #define STORE_AHEAD_MAX 4
 
+/* What came of store_learn(). */
+enum learning {
+	LEARNING_DONE,	/* the index tells all there is: the next session reads nothing */
+	LEARNING_LATER,	/* a session has it open, or something has changed just now: in a second, perhaps */
+	LEARNING_LEFT,	/* to the next session: it is too much, or cannot be done */
+};
+/* More is left to the next session. */
+#define STORE_LEARN_COUNT_MAX  50000			/* messages */
+#define STORE_LEARN_OCTETS_MAX (16 * 1024 * 1024)	/* of an mbox that would have to be read */
+
 struct store_ops {
 	const char *scheme;	/* "maildir" in "maildir:/home/anna/Maildir" */
 	bool is_file;		/* the path is one file; what lies beside it is needed too */
@@ -75,6 +85,8 @@ struct store_ops {
 	/* Gives the lock up; afterwards only close() may be called, which writes what is remembered. */
 	void (*release)(struct store *);
 	void (*close)(struct store *);
+	/* See store_learn(). NULL: there is nothing to learn. */
+	enum learning (*learn)(const char *path, int index_directory);
 	/* How mail is delivered into it (append.h), without opening it. NULL: not at all. */
 	const struct append_ops *append;
 };
@@ -103,5 +115,12 @@ void store_ahead(struct store *, size_t index);
 int store_file(struct store *, size_t index);
 void store_sent(struct store *, size_t index, uint64_t size, bool in_wire_form);
 void store_release(struct store *);
+/*
+ * Brings the index up to date after a delivery, as a session would: so the next one has nothing to read.
+ * What was delivered a moment ago cannot be learnt: a change of the same tick of the clock would not show
+ * (index.h). Nobody hears that the maildrop is open: a session that comes meanwhile waits (session_lock.h).
+ * It waits for nobody, opens no message of a Maildir, and is bounded.
+ */
+enum learning store_learn(const char *place, int index_directory);
 /* May take a while; call store_release() first where somebody waits. NULL is fine. */
 void store_close(struct store *);

@@ -1,0 +1,6 @@
+/* The index of a Maildir is brought up to date without a session: see store_learn(). */
+#pragma once
+
+#include "store/store.h"
+
+enum learning maildir_learn(const char *path, int index_directory);
