@@ -103,7 +103,7 @@ def test_addresses(server):
 
 
 class Opened:
-    """The files of a Maildir that are opened from now on (inotify(7))."""
+    """What is opened of a Maildir from now on (inotify(7))."""
 
     IN_OPEN, IN_ISDIR, IN_NONBLOCK = 0x20, 0x40000000, 0o4000
 
@@ -114,14 +114,14 @@ class Opened:
         for directory in ("new", "cur"):
             assert libc.inotify_add_watch(self.descriptor, os.fsencode(maildir + "/" + directory), self.IN_OPEN) > 0
 
-    def names(self):
-        """Of those since the last call; a directory is none."""
+    def names(self, directories=False):
+        """Of the files since the last call."""
         found = []
         with contextlib.suppress(BlockingIOError):
             events = os.read(self.descriptor, 65536)
             while events:
                 _, mask, _, size = struct.unpack_from("iIII", events)
-                if not mask & self.IN_ISDIR:
+                if directories or not mask & self.IN_ISDIR:
                     found.append(events[16:16 + size].rstrip(b"\0").decode())
                 events = events[16 + size:]
         return found
@@ -149,6 +149,81 @@ def test_a_poll_reads_nothing_of_what_was_delivered(server):
             pop.ok("QUIT")
         wait_until(lambda: os.path.exists(anna.maildir + "/restante-index"), "the index")
         os.close(opened.descriptor)
+    client.close()
+
+
+def newest(maildir):
+    """The UIDL of what was delivered last."""
+    names = os.listdir(maildir + "/new")
+    return max(names, key=lambda name: os.stat(maildir + "/new/" + name).st_ctime_ns).split(",")[0].encode()
+
+
+def is_learnt(index, what):
+    with contextlib.suppress(FileNotFoundError), open(index, "rb") as file:
+        return what in file.read()
+    return False
+
+
+def test_a_poll_behind_a_delivery_reads_nothing_at_all(server):
+    """What was delivered is learnt in passing; the poll opens neither new/ nor cur/ nor a message. A folder is not learnt."""
+    anna, bert = server.add_user("anna"), server.add_user("bert")
+    server.options["lmtp_detail_folders"] = "yes"
+    for part in "cur", "new", "tmp":
+        os.makedirs(bert.maildir + "/.lists/" + part)
+    bert.give_away()
+    server.start()
+    client = server.lmtp()
+    client.hello()
+    assert client.deliver(MESSAGE, "bert+lists@localhost")[0].startswith("250 ")
+    index = anna.maildir + "/restante-index"
+    for round_number in range(3):
+        assert client.deliver(MESSAGE, "anna@localhost")[0].startswith("250 ")
+        wait_until(lambda: is_learnt(index, newest(anna.maildir)), "the index")
+        opened = Opened(anna.maildir)
+        with server.login(anna) as pop:
+            assert pop.ok("STAT").split()[0] == str(round_number + 1)
+            sizes = [int(line.split()[1]) for line in pop.listing("LIST")]
+            assert len(pop.listing("UIDL")) == round_number + 1
+            pop.ok("QUIT")
+        with server.login(anna) as pop:
+            assert opened.names(directories=True) == []
+            assert len(pop.retrieve(round_number + 1)) == sizes[round_number]
+            pop.ok("QUIT")
+        os.close(opened.descriptor)
+    client.close()
+    assert not os.path.exists(bert.maildir + "/.lists/restante-index")
+
+
+def mbox_index_end(user):
+    """How much of the mbox its index knows (store/mbox_index_file.h)."""
+    with contextlib.suppress(FileNotFoundError), open(user.home + "/.mbox.restante-index", "rb") as file:
+        return struct.unpack_from("Q", file.read(), 40)[0]
+    return 0
+
+
+def octets_read(pid):
+    with open("/proc/%d/io" % pid) as io:
+        return int(re.search(r"^rchar: (\d+)", io.read(), re.M)[1])
+
+
+def test_a_poll_of_an_mbox_behind_a_delivery(server):
+    """It reads no more of the text than one of an mbox that has not changed."""
+    server.options["mail_place"] = "mbox:%h/mbox"
+    anna = server.add_user("anna")
+    server.start()
+    client = server.lmtp()
+    client.hello()
+    text = b"Subject: some\r\n\r\n" + 5000 * (70 * b"z" + b"\r\n")
+    for round_number in range(2):
+        assert client.deliver(text, "anna@localhost")[0].startswith("250 ")
+        wait_until(lambda: mbox_index_end(anna) == os.stat(anna.home + "/mbox").st_size, "the index")
+        [maildrop] = server.pids("restante-maildrop")
+        before = octets_read(maildrop)
+        with server.login(anna) as pop:
+            assert pop.ok("STAT").split()[0] == str(round_number + 1)
+            assert len(pop.listing("LIST")) == len(pop.listing("UIDL")) == round_number + 1
+            pop.ok("QUIT")
+        assert octets_read(maildrop) - before < 50000
     client.close()
 
 

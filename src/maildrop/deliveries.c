@@ -16,6 +16,7 @@
 #include "ipc/channel.h"
 #include "ipc/warrant.h"
 #include "maildrop/client.h"
+#include "maildrop/learner.h"
 #include "maildrop/parcel.h"
 
 #define AT_ONCE_MIN         16		/* where a quarter of the threads is fewer */
@@ -236,6 +237,9 @@ door_deliver(struct mail_door *door, struct ipc_message *message, bool leaving)
 	if (error.kind == ERROR_NONE)
 		door_answer(door, deliver, &error);
 	parcel_log(&parcel, error.kind != ERROR_NONE ? &error : NULL);
+	/* Nobody polls a folder. */
+	if (error.kind == ERROR_NONE && strcmp(parcel.place, deliver->warrant.place) == 0)
+		learner_note(deliveries->learner, parcel.place, parcel.rules->index_directory);
 	parcel_end(&parcel);
 	if (error.kind != ERROR_NONE)
 		door_answer(door, deliver, &error);

@@ -23,12 +23,14 @@
 #include "store/append.h"
 
 struct clients;
+struct learner;
 struct mail_door;
 
-/* The first five are the caller's to fill. */
+/* The first six are the caller's to fill. */
 struct deliveries {
 	struct pool *pool;
 	struct clients *clients;
+	struct learner *learner;
 	/* Hears what auth has said so far; see doors.h. */
 	void (*hear_auth)(bool wait);
 	/* With one reference. */

@@ -21,6 +21,7 @@
 #include "maildrop/client.h"
 #include "maildrop/deliveries.h"
 #include "maildrop/doors.h"
+#include "maildrop/learner.h"
 #include "maildrop/pool.h"
 #include "maildrop/rules.h"
 
@@ -41,6 +42,7 @@ struct service {
 	struct clients *clients;
 	struct doors doors;
 	struct deliveries deliveries;
+	struct learner learner;
 	pthread_mutex_t auth_lock;	/* every thread hears auth, and control may replace the channel */
 	pthread_mutex_t rules_lock;
 	struct rules *rules;
@@ -466,8 +468,10 @@ service_run(const char *root, const char *index, struct error *error)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the sessions");
 	service.doors = (struct doors){ service.pool, service.clients, auth_hear };
 	service.deliveries = (struct deliveries){ .pool = service.pool, .clients = service.clients,
-		.hear_auth = auth_hear, .rules_now = rules_now, .is_displaced = is_displaced };
+		.learner = &service.learner, .hear_auth = auth_hear, .rules_now = rules_now, .is_displaced = is_displaced };
 	deliveries_begin(&service.deliveries, threads_max);
+	if (learner_begin(&service.learner, service.pool, service.clients, error) != 0)
+		return -1;
 	service.control_source = (struct source){ .descriptor = CONTROL_DESCRIPTOR,
 		.ready = control_ready };
 	service.auth_source = (struct source){ .descriptor = -1, .ready = auth_ready };
