@@ -1,5 +1,6 @@
 """restante-deliver, as a mail server calls it: what arrives, where, and what its exit status says."""
 
+import fcntl
 import os
 import pathlib
 import re
@@ -12,6 +13,7 @@ import restante
 import test_clients as clients
 from restante import PASSWORD, PATIENCE_SECONDS, wait_until
 from test_clients import demo, place  # noqa: F401 (fixtures)
+from test_lmtp import Opened
 
 MESSAGE = b"Subject: a letter\n\n.dot\nFrom the heart\n"
 
@@ -51,6 +53,82 @@ def test_what_is_delivered_is_handed_out(deliver, retrieve, tmp_path, scheme):
     # An mbox quotes lines that would begin a message, and is handed out as it is.
     kept = MESSAGE.replace(b"\nFrom ", b"\n>From ") if scheme == "mbox" else MESSAGE
     assert retrieve(place) == [wire(kept), wire(b"Subject: CRLF\n\nno end\n")]
+
+
+def test_the_next_poll_reads_nothing(deliver, retrieve, tmp_path):
+    """What came alone is learnt; of a burst only what came first. A poll then opens no directory of the Maildir."""
+    place, index = "maildir:%s/mail" % tmp_path, tmp_path / "mail/restante-index"
+    for number in range(2):
+        assert deliver(MESSAGE, place).returncode == 0
+        [name] = [name for name in os.listdir(tmp_path / "mail/new") if not number or name.encode() not in before]
+        before = index.read_bytes()
+        assert name.encode() in before
+        opened = Opened(str(tmp_path / "mail"))
+        assert retrieve(place) == (number + 1) * [wire(MESSAGE)]
+        names = opened.names(directories=True)
+        assert len(names) == number + 1 and "" not in names
+        assert index.read_bytes() == before
+        os.close(opened.descriptor)
+        quiet(tmp_path / "mail/new")
+    inode = index.stat().st_ino
+    assert deliver(MESSAGE, place).returncode == 0
+    assert index.stat().st_ino != inode
+    inode = index.stat().st_ino
+    os.utime(tmp_path / "mail/new")
+    assert deliver(MESSAGE, place).returncode == 0
+    assert index.stat().st_ino == inode
+
+
+def quiet(path):
+    """Its last change was long ago."""
+    os.utime(path, (1000000000, 1000000000))
+
+
+@pytest.mark.parametrize("scheme, index", [("maildir", "mail/restante-index"), ("mbox", ".mail.restante-index")])
+def test_what_cannot_be_learnt_is_delivered_all_the_same(deliver, retrieve, tmp_path, scheme, index):
+    """An index that cannot be written, one that is damaged, a session that is open: 0, and no word."""
+    place = "%s:%s/mail" % (scheme, tmp_path)
+    os.makedirs(tmp_path / index)
+    done = deliver(MESSAGE, place)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    os.rmdir(tmp_path / index)
+    (tmp_path / index).write_bytes(b"nonsense")
+    at = tmp_path / ("mail/new" if scheme == "maildir" else "mail")
+    quiet(at)
+    done = deliver(MESSAGE, place)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    known = (tmp_path / index).read_bytes()
+    assert len(known) > 100
+    quiet(at)
+    session = os.open(tmp_path / "mail", os.O_RDONLY)
+    fcntl.flock(session, fcntl.LOCK_EX)
+    done = deliver(MESSAGE, place)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (tmp_path / index).read_bytes() == known
+    os.close(session)
+    assert len(retrieve(place)) == 3
+
+
+def test_who_is_told_to_end_while_it_learns(programs, tmp_path):
+    """The message is delivered, and that is what it says."""
+    os.makedirs(tmp_path / "mail/new")
+    quiet(tmp_path / "mail/new")
+    session = os.open(tmp_path / "mail", os.O_RDONLY)
+    fcntl.flock(session, fcntl.LOCK_EX)
+    process = subprocess.Popen([programs + "/restante-deliver", "maildir:%s/mail" % tmp_path], stdin=subprocess.PIPE)
+    process.stdin.write(MESSAGE)
+    process.stdin.close()
+    wait_until(lambda: os.listdir(tmp_path / "mail/new"), "the message")
+    wait_until(lambda: is_ignored(process.pid, signal.SIGTERM), "the learning")
+    process.terminate()
+    assert process.wait(PATIENCE_SECONDS) == 0
+    os.close(session)
+
+
+def is_ignored(pid, number):
+    status = pathlib.Path("/proc/%d/status" % pid).read_text()
+    ignored = re.search(r"^SigIgn:\s*(\w+)", status, re.M)
+    return ignored is not None and int(ignored[1], 16) >> (number - 1) & 1
 
 
 # What stands before the message: arguments, input, what is stored.
@@ -122,7 +200,7 @@ def test_root_becomes_the_owner(deliver, tmp_path):
     conf = configure(tmp_path, restante.MAIL_UID)
     assert deliver(MESSAGE, "-c", conf, "-d", "anna").returncode == 0
     files = [file for file in tmp_path.rglob("*") if "anna/" in str(file)]
-    assert len([file for file in files if file.is_file()]) == 1
+    assert len([file for file in files if file.is_file() and file.name != "restante-index"]) == 1
     assert {os.stat(file).st_uid for file in files} == {restante.MAIL_UID}
     told = deliver(MESSAGE, "-c", conf, "-d", "root")
     assert told.returncode == 73 and b"uid 0" in told.stderr

@@ -32,6 +32,7 @@ struct target {
 	gid_t gid;
 	struct quota quota;
 	bool over_quota_is_final;	/* what does not fit is refused for good */
+	bool index_apart;		/* the indexes are not beside the mail */
 	bool by_server;			/* the caller may not go there: over socket */
 	char socket[PATH_SIZE];		/* the server's, for LMTP; "": it has none */
 	char delimiter;			/* of address extensions; NUL: none */

@@ -14,9 +14,11 @@
  */
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -29,6 +31,9 @@
 #include "store/store.h"
 
 #define TIMEOUT_SECONDS_MAX 86400
+/* What has just come can be learnt a tenth of a second later. */
+#define LEARN_MILLISECONDS 120
+#define LEARN_TRIES        3
 
 static const char usage[] =
     "usage: restante-deliver [-f sender] [-a recipient] [-c file] [-d user | place]\n"
@@ -198,6 +203,27 @@ head_make(const struct request *request, char head[TRACE_OCTETS_MAX])
 	return without_cr(head, writer.used);
 }
 
+/*
+ * The next poll is to read nothing. Where mail comes without pause that is left to the poll: it would be
+ * held up here. Whatever comes of it, the message is delivered; so nobody ends this before it says so, and
+ * nothing is printed (there are MTAs to which that is a failure).
+ */
+static void
+learn(const struct target *target)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGPIPE, SIGTERM };
+	const struct timespec pause = { .tv_nsec = LEARN_MILLISECONDS * 1000000 };
+	enum learning learning = LEARNING_LATER;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_IGN);
+	log_level_set(LOG_LEVEL_ERROR);
+	for (int tries = 0; tries < LEARN_TRIES && learning == LEARNING_LATER; tries++) {
+		nanosleep(&pause, NULL);
+		learning = store_learn(target->place, STORE_INDEX_BESIDE);
+	}
+}
+
 static int
 put(const struct request *request, const struct target *target, const struct spool *spool,
     struct error *error)
@@ -214,6 +240,8 @@ put(const struct request *request, const struct target *target, const struct spo
 	if (append_begin(&append, &delivery, error) != 0)
 		return -1;
 	result = append_commit(append, NULL, error);
+	if (result == 0 && append->is_alone && !target->index_apart)
+		learn(target);
 	append_end(append);
 	return result;
 }

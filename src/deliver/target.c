@@ -70,6 +70,7 @@ target_fill(struct target *target, const struct config *config, const struct use
 	    place_expand(target->place, config->mail_place, user, error) != 0)
 		return -1;
 	target->has_owner = true;
+	target->index_apart = config->index_directory[0] != '\0';
 	target->quota = (struct quota){ .octets = user->quota.octets, .messages = user->quota.messages };
 	if (!user->quota.given)
 		target->quota = (struct quota){ .octets = config->quota_storage_max,

@@ -3,6 +3,7 @@
 #include "store/append.h"
 
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/store.h"
@@ -248,6 +249,16 @@ append_sync(int file)
 		result = fsync(file);
 	while (result != 0 && errno == EINTR);
 	return result;
+}
+
+bool
+append_is_quiet(const struct stat *status)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return status->st_mtim.tv_sec + 1 < now.tv_sec ||
+	    (status->st_mtim.tv_sec + 1 == now.tv_sec && status->st_mtim.tv_nsec < now.tv_nsec);
 }
 
 enum error_kind

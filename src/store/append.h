@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -60,6 +61,8 @@ struct append {
 	/* The fuller of the two limits with this message in it; 0: there is no quota. */
 	unsigned quota_percent;
 	bool quota_warns;	/* with this message it passes quota.warning_percent */
+	/* Once it is committed: for a second before, nothing else had come or gone there. */
+	bool is_alone;
 	bool settled, committed;
 	/* While it commits: set by the leader. */
 	struct append *next;
@@ -134,6 +137,8 @@ void append_end(struct append *);
 
 /* For the stores: fsync(2), again when it was interrupted. */
 int append_sync(int file);
+/* For the stores: did what looks so not change in the last second? */
+bool append_is_quiet(const struct stat *);
 /* For the stores: what an error of the kernel means for a delivery. */
 enum error_kind append_errno_kind(void);
 /*

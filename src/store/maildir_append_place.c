@@ -99,6 +99,7 @@ parts_open(struct maildir_append *a, struct error *error)
 	struct stat status;
 
 	a->new = maildir_append_directory(a->maildir, "new");
+	a->append.is_alone = a->new < 0;
 	if (a->new < 0 && errno == ENOENT) {
 		if (maildir_append_part(a, "new", error) != 0)
 			return -1;
@@ -106,6 +107,7 @@ parts_open(struct maildir_append *a, struct error *error)
 	}
 	if (a->new < 0 || fstat(a->new, &a->new_status) != 0)
 		return maildir_append_failure(error, "open the directory", "new");
+	a->append.is_alone = a->append.is_alone || append_is_quiet(&a->new_status);
 	if (fstatat(a->maildir, "cur", &status, 0) == 0)
 		return 0;
 	return errno == ENOENT ? maildir_append_part(a, "cur", error) : maildir_append_failure(error, "look at", "cur");

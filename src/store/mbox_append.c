@@ -115,6 +115,7 @@ mbox_commit(struct mbox_append *first)
 	mbox_target_end(&target);
 	for (struct mbox_append *a = first; a != NULL; a = next_of(first, a->append.next)) {
 		a->tried = true;
+		a->append.is_alone = target.was_empty || target.was_quiet;
 		if (result != 0)
 			failure_enter(a, &error);
 	}

@@ -70,6 +70,7 @@ target_try(struct mbox_target *t, struct error *error)
 	if (mbox_file_is_at_path(t->mbox.file, t->mbox.path, &status)) {
 		t->size = (uint64_t)status.st_size;
 		t->was_empty = t->size == 0;
+		t->was_quiet = append_is_quiet(&status);
 		return 1;
 	}
 	target_unlock(t);

@@ -16,6 +16,7 @@ struct mbox_target {
 	struct mbox_lock lock;
 	bool locked;
 	bool was_empty;		/* and perhaps made a moment ago */
+	bool was_quiet;		/* append_is_quiet() */
 	uint64_t size;		/* what is to stay of it */
 	uint64_t limit;		/* where the guard stands behind which nothing may be written */
 	struct append_text *text;
