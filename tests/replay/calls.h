@@ -26,6 +26,8 @@ struct calls_fault {
 	unsigned number;	/* the n-th call; 0: none */
 	int error;
 	bool lasting;		/* and every later call of the same name: a disk that stays full */
+	/* Or it does not fail, but this happens before it: what another program does. */
+	void (*happens)(void);
 };
 
 /* From now on calls are counted and fail as told. Allocations fail for ENOMEM alone. */
