@@ -258,12 +258,12 @@ test_no_message_is_read(void **state)
 }
 
 static void
-many_put(unsigned from, unsigned to)
+many_put(const char *directory, unsigned from, unsigned to)
 {
 	char name[64];
 
 	for (unsigned i = from; i < to; i++) {
-		snprintf(name, sizeof(name), "new/%u.M%uP1.mx,S=2,W=3", 1000 + i, i);
+		snprintf(name, sizeof(name), "%s/%u.M%uP1.mx,S=2,W=3", directory, 1000 + i, i);
 		assert_int_equal(linkat(world_directory, "tmp/x", world_directory, name, 0), 0);
 	}
 }
@@ -275,18 +275,18 @@ test_many_are_left_to_a_session(void **state)
 
 	(void)state;
 	world_put("tmp/x", "a\n");
-	many_put(0, STORE_LEARN_COUNT_MAX);
+	many_put("cur", 0, STORE_LEARN_COUNT_MAX);
 	settle();
 	assert_int_equal(learn(), LEARNING_DONE);
 	inode = index_inode();
-	many_put(STORE_LEARN_COUNT_MAX, STORE_LEARN_COUNT_MAX + 1);
+	many_put("new", STORE_LEARN_COUNT_MAX, STORE_LEARN_COUNT_MAX + 1);
 	settle();
 	assert_int_equal(learn(), LEARNING_LEFT);
 	assert_int_equal(index_inode(), inode);
 	/* Where an index tells how many there are the directories need not be read for that. */
 	store_close(world_open());
 	assert_true(index_inode() != inode);
-	many_put(STORE_LEARN_COUNT_MAX + 1, STORE_LEARN_COUNT_MAX + 2);
+	many_put("new", STORE_LEARN_COUNT_MAX + 1, STORE_LEARN_COUNT_MAX + 2);
 	settle();
 	inode = index_inode();
 	assert_int_equal(learn(), LEARNING_LEFT);
