@@ -3,7 +3,8 @@
  *
  * A number of connections deliver messages at once, one after another on each, in one thread, until
  * a number of messages or a time is reached; users take turns as recipients. Where PIPELINING is
- * announced MAIL, RCPT and DATA are one write. One line of JSON on standard output says what was
+ * announced a message and the MAIL, RCPT and DATA of the next are one write: RFC 2920, section 3.1,
+ * lets a group begin with the end of a message. One line of JSON on standard output says what was
  * measured; "deliveries" counts the recipients that were told 250 behind the message. Anything else
  * is an error: its text goes to standard error and the exit status is 1.
  */
@@ -55,6 +56,7 @@ static const char usage[] =
     "  --count N            messages\n"
     "  --seconds N          begin messages for so long [5, when there is no --count]\n"
     "  --timeout N          seconds that one message may take [60]\n"
+    "  --lock-step          a message begins behind the answer to the one before\n"
     "  --one-by-one         do not pipeline\n";
 
 static void
@@ -77,7 +79,7 @@ number(const char *text, double minimum, double maximum)
 
 enum option_key {
 	KEY_SOCKET, KEY_HOST, KEY_PORT, KEY_RECIPIENT, KEY_USERS, KEY_CONCURRENCY, KEY_RECIPIENTS, KEY_SIZE,
-	KEY_COUNT, KEY_SECONDS, KEY_TIMEOUT, KEY_ONE_BY_ONE, KEY_HELP,
+	KEY_COUNT, KEY_SECONDS, KEY_TIMEOUT, KEY_LOCK_STEP, KEY_ONE_BY_ONE, KEY_HELP,
 };
 
 static const struct option long_options[] = {
@@ -92,6 +94,7 @@ static const struct option long_options[] = {
 	{ "count", required_argument, NULL, KEY_COUNT },
 	{ "seconds", required_argument, NULL, KEY_SECONDS },
 	{ "timeout", required_argument, NULL, KEY_TIMEOUT },
+	{ "lock-step", no_argument, NULL, KEY_LOCK_STEP },
 	{ "one-by-one", no_argument, NULL, KEY_ONE_BY_ONE },
 	{ "help", no_argument, NULL, KEY_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -116,6 +119,7 @@ option_set(struct options *o, int key, const char *value)
 	case KEY_COUNT: o->count = (uint64_t)number(value, 1, 1e12); break;
 	case KEY_SECONDS: o->seconds = number(value, 0.001, 1e6); break;
 	case KEY_TIMEOUT: o->timeout_seconds = (unsigned)number(value, 1, 86400); break;
+	case KEY_LOCK_STEP: o->lock_step = true; break;
 	case KEY_ONE_BY_ONE: o->one_by_one = true; break;
 	case KEY_HELP:
 		fputs(usage, stdout);
@@ -195,24 +199,34 @@ connection_watch(struct worker *worker, struct connection *c, int operation, boo
 	c->wants_to_write = wants_to_write;
 }
 
-/* What is said, and the message behind it, as far as the socket takes it. */
+/* What is left of a piece when so many octets were sent; those behind it are told what is left of them. */
+static struct iovec
+piece_left(const char *octets, size_t size, size_t *sent)
+{
+	size_t part = *sent < size ? *sent : size;
+
+	*sent -= part;
+	return (struct iovec){ (char *)octets + part, size - part };
+}
+
+/* What is said, and the message in it, as far as the socket takes it. */
 static void
 connection_write(struct worker *worker, struct connection *c)
 {
 	struct talk *talk = &c->talk;
 	const struct content *content = &worker->load.content;
-	size_t size = talk->out_size + (talk->content_follows ? content->rest_size : 0);
+	size_t size = talk_out_size(talk), before = talk->has_content ? talk->content_at : talk->out_size;
 
 	while (talk->sent < size) {
-		size_t of_rest = talk->sent > talk->out_size ? talk->sent - talk->out_size : 0;
-		size_t of_out = talk->sent - of_rest;
-		struct iovec pieces[] = {
-			{ talk->out + of_out, talk->out_size - of_out },
-			{ content->rest + of_rest, talk->content_follows ? content->rest_size - of_rest : 0 },
-		};
-		struct msghdr message = { .msg_iov = pieces, .msg_iovlen = 2 };
-		ssize_t n = sendmsg(c->socket, &message, MSG_NOSIGNAL);
+		size_t sent = talk->sent;
+		struct iovec pieces[3];
+		struct msghdr message = { .msg_iov = pieces, .msg_iovlen = 3 };
+		ssize_t n;
 
+		pieces[0] = piece_left(talk->out, before, &sent);
+		pieces[1] = piece_left(content->rest, talk->has_content ? content->rest_size : 0, &sent);
+		pieces[2] = piece_left(talk->out + before, talk->out_size - before, &sent);
+		n = sendmsg(c->socket, &message, MSG_NOSIGNAL);
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0) {

@@ -24,6 +24,7 @@ struct options {
 	uint64_t count;			/* messages; 0: as many as fit into seconds */
 	double seconds;
 	unsigned timeout_seconds;	/* a message that takes longer is an error */
+	bool lock_step;			/* the next message begins behind the answer to the one before */
 	bool one_by_one;		/* no PIPELINING, whatever the server announces */
 };
 
@@ -44,7 +45,8 @@ struct load {
 	uint64_t deliveries;		/* acknowledged, one for each recipient */
 	uint64_t failures;		/* recipients of whom something else was said */
 	uint64_t errors;		/* connections that were given up */
-	uint32_t *latencies_us;		/* of messages, from MAIL to the last answer */
+	/* Of messages: to the last answer, from MAIL or from the last answer to the message before. */
+	uint32_t *latencies_us;
 	size_t latencies_max;
 	unsigned user_next;
 };
@@ -61,21 +63,28 @@ enum step {
 	STEP_END,
 };
 
+/* What is said about one message. */
+struct errand {
+	uint64_t number;		/* from 1; 0: there is none */
+	unsigned first_user;		/* index */
+	unsigned asked;			/* recipients */
+};
+
 struct talk {
 	struct load *load;
 	enum step step;
 	bool pipelining;
-	unsigned first_user;		/* of this message: index */
-	unsigned asked, answered;	/* recipients in this step */
+	struct errand errand, next;	/* next: whose commands stand behind this message's content */
+	unsigned answered;		/* recipients in this step */
 	unsigned accepted;
 	uint64_t begun_ns;
-	uint64_t number;		/* of the message */
 	char line[1024];		/* of a reply */
 	size_t line_size;
 	char out[(LOAD_RECIPIENTS_MAX + 2) * LOAD_COMMAND_SIZE];
 	size_t out_size;
-	bool content_follows;		/* behind out */
-	size_t sent;			/* of out and content */
+	bool has_content;		/* the content's rest stands in out */
+	size_t content_at;		/* before this octet */
+	size_t sent;			/* of out with the content in it */
 	char problem[256];
 };
 
@@ -87,6 +96,8 @@ int content_make(struct content *, size_t size);
 void talk_begin(struct talk *, struct load *);
 /* The next message, or QUIT when there is to be none. */
 void talk_next(struct talk *);
+/* How many octets there are to be sent, with those that were. */
+size_t talk_out_size(const struct talk *);
 /*
  * One or more replies. TALK_READY: after LHLO; TALK_DONE: a message was answered, talk_next() is due;
  * TALK_ENDED: after QUIT; TALK_WRONG: problem says what was not as RFC 2033 has it.

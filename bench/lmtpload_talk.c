@@ -72,12 +72,13 @@ say(struct talk *talk, const char *verb, const char *argument)
 }
 
 static void
-recipient_write(const struct talk *talk, unsigned of_message, char *text, size_t size)
+recipient_write(const struct talk *talk, const struct errand *errand, unsigned of_message, char *text,
+    size_t size)
 {
 	const struct options *options = talk->load->options;
 	const char *pattern = options->recipient_pattern, *mark = strstr(pattern, "%d");
 	unsigned users = options->last_user - options->first_user + 1;
-	unsigned user = options->first_user + (talk->first_user + of_message) % users;
+	unsigned user = options->first_user + (errand->first_user + of_message) % users;
 
 	if (mark != NULL)
 		snprintf(text, size, "<%.*s%u%s>", (int)(mark - pattern), pattern, user, mark + 2);
@@ -86,11 +87,11 @@ recipient_write(const struct talk *talk, unsigned of_message, char *text, size_t
 }
 
 static void
-recipient_say(struct talk *talk)
+recipient_say(struct talk *talk, struct errand *errand)
 {
 	char recipient[300];
 
-	recipient_write(talk, talk->asked++, recipient, sizeof(recipient));
+	recipient_write(talk, errand, errand->asked++, recipient, sizeof(recipient));
 	say(talk, "RCPT TO:", recipient);
 }
 
@@ -102,29 +103,39 @@ command_say(struct talk *talk, enum step step)
 		return;
 	talk->out_size = talk->sent = 0;
 	if (step == STEP_RCPT)
-		recipient_say(talk);
+		recipient_say(talk, &talk->errand);
 	else if (step == STEP_DATA)
 		say(talk, "DATA", "");
+}
+
+static bool
+is_more_to_send(const struct load *load)
+{
+	return load->begun < load->begun_max && now_ns() < load->end_ns;
+}
+
+/* As much as may be said before the first answer. */
+static void
+errand_say(struct talk *talk, struct errand *errand)
+{
+	struct load *load = talk->load;
+
+	*errand = (struct errand){ .number = ++load->begun, .first_user = load->user_next };
+	load->user_next += load->options->recipients;
+	say(talk, "MAIL FROM:", "<anna@load.example>");
+	if (!talk->pipelining)
+		return;
+	while (errand->asked < load->options->recipients)
+		recipient_say(talk, errand);
+	say(talk, "DATA", "");
 }
 
 static void
 message_begin(struct talk *talk)
 {
-	struct load *load = talk->load;
-	unsigned recipients = load->options->recipients;
-
-	talk->number = ++load->begun;
-	talk->first_user = load->user_next;
-	load->user_next += recipients;
-	talk->asked = talk->answered = talk->accepted = 0;
+	talk->answered = talk->accepted = 0;
 	talk->step = STEP_MAIL;
 	talk->begun_ns = now_ns();
-	say(talk, "MAIL FROM:", "<anna@load.example>");
-	if (!talk->pipelining)
-		return;
-	while (talk->asked < recipients)
-		recipient_say(talk);
-	say(talk, "DATA", "");
 }
 
 void
@@ -138,17 +149,22 @@ talk_begin(struct talk *talk, struct load *load)
 void
 talk_next(struct talk *talk)
 {
-	struct load *load = talk->load;
-
 	talk->out_size = talk->sent = 0;
-	talk->content_follows = false;
-	if (load->begun < load->begun_max && now_ns() < load->end_ns) {
+	talk->has_content = false;
+	if (is_more_to_send(talk->load)) {
+		errand_say(talk, &talk->errand);
 		message_begin(talk);
 		return;
 	}
 	talk->step = STEP_QUIT;
 	talk->begun_ns = now_ns();
 	say(talk, "QUIT", "");
+}
+
+size_t
+talk_out_size(const struct talk *talk)
+{
+	return talk->out_size + (talk->has_content ? talk->load->content.rest_size : 0);
 }
 
 static enum talk_result
@@ -163,7 +179,7 @@ recipient_failed(struct talk *talk, const char *line)
 {
 	char recipient[300];
 
-	recipient_write(talk, talk->answered, recipient, sizeof(recipient));
+	recipient_write(talk, &talk->errand, talk->answered, recipient, sizeof(recipient));
 	if (talk->load->failures++ < FAILURES_SHOWN)
 		fprintf(stderr, "lmtpload: %s: %s: %s\n", recipient, talk_step_name(talk), line);
 }
@@ -228,20 +244,42 @@ data_answered(struct talk *talk, bool good, const char *line)
 {
 	if (!good || talk->accepted == 0)
 		return wrong(talk, line);
+	if (talk->sent < talk_out_size(talk))
+		return wrong(talk, "an answer before the end of the command");
 	talk->sent = 0;
-	talk->out_size = head_write(talk->out, sizeof(talk->out), talk->load->begin_ns, talk->number);
-	talk->content_follows = true;
+	talk->out_size = head_write(talk->out, sizeof(talk->out), talk->load->begin_ns, talk->errand.number);
+	talk->content_at = talk->out_size;
+	talk->has_content = true;
 	talk->step = STEP_CONTENT;
+	if (talk->pipelining && !talk->load->options->lock_step && is_more_to_send(talk->load))
+		errand_say(talk, &talk->next);
 	return TALK_MORE;
 }
 
-/* One answer for each recipient that was accepted. */
+/* False: there is no memory. */
+static bool
+latency_keep(struct load *load, uint64_t latency_ns)
+{
+	if (load->messages == load->latencies_max) {
+		size_t max = load->latencies_max ? 2 * load->latencies_max : 4096;
+		uint32_t *latencies = realloc(load->latencies_us, max * sizeof(*latencies));
+
+		if (latencies == NULL)
+			return false;
+		load->latencies_us = latencies;
+		load->latencies_max = max;
+	}
+	load->latencies_us[load->messages++] = (uint32_t)(latency_ns / 1000);
+	return true;
+}
+
+/* One answer for each recipient that was accepted. Then those to the next one's commands come, if they were said. */
 static enum talk_result
 content_answered(struct talk *talk, bool good, const char *line)
 {
 	struct load *load = talk->load;
 
-	if (talk->sent < talk->out_size + load->content.rest_size)
+	if (talk->sent < talk->content_at + load->content.rest_size)
 		return wrong(talk, "an answer before the end of the message");
 	if (good)
 		load->deliveries++;
@@ -250,18 +288,15 @@ content_answered(struct talk *talk, bool good, const char *line)
 	if (++talk->answered < talk->accepted)
 		return TALK_MORE;
 	load->last_ns = now_ns();
-	if (load->messages == load->latencies_max) {
-		size_t max = load->latencies_max ? 2 * load->latencies_max : 4096;
-		uint32_t *latencies = realloc(load->latencies_us, max * sizeof(*latencies));
-
-		if (latencies == NULL)
-			return wrong(talk, "out of memory");
-		load->latencies_us = latencies;
-		load->latencies_max = max;
-	}
-	load->latencies_us[load->messages++] = (uint32_t)((load->last_ns - talk->begun_ns) / 1000);
+	if (!latency_keep(load, load->last_ns - talk->begun_ns))
+		return wrong(talk, "out of memory");
 	talk->step = STEP_IDLE;
-	return TALK_DONE;
+	if (talk->next.number == 0)
+		return TALK_DONE;
+	talk->errand = talk->next;
+	talk->next.number = 0;
+	message_begin(talk);
+	return TALK_MORE;
 }
 
 static enum talk_result
