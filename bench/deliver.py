@@ -6,7 +6,6 @@ count: a message for each delivery that was acknowledged, or nothing was measure
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -22,14 +21,20 @@ PROCESSES = 64      # of Dovecot's: one for each connection
 
 
 class Run:
-    """What lmtpload does; and what of the disk's floor it is held against, files under way."""
+    """What lmtpload does; and what of the disk's floor it is held against, files under way.
 
-    def __init__(self, title, concurrency, recipients, under_way):
+    slices: of its time in a round. They take turns with everybody else's, since a disk changes its speed
+    within seconds.
+    """
+
+    def __init__(self, title, concurrency, recipients, under_way, *words, slices=1):
         self.title, self.concurrency, self.recipients, self.under_way = title, concurrency, recipients, under_way
+        self.words, self.slices = words, slices
 
 
 RUNS = {
-    "deliver 1": Run("one connection", 1, 1, 1),
+    "deliver 1": Run("one connection", 1, 1, 1, slices=3),
+    "lock-step 1": Run("one connection, lock-step client", 1, 1, 1, "--lock-step", slices=3),
     "deliver 16": Run("16 connections", 16, 1, 16),
     "deliver 64": Run("64 connections", 64, 1, 64),
     "fifty 1": Run("one connection, 50 recipients a message", 1, 50, 50),
@@ -206,6 +211,8 @@ class Mailboxes:
 
 
 class Deliver(Bench):
+    disk = None     # where the Maildirs are; removed when all groups have ended
+
     def prepare_deliver(self):
         names = [NAMES % number for number in range(1, USERS + 1)]
         servers_ = [Dovecot(fsync, self.disk_room(fsync), f"{self.disk}/{fsync}/mail", names)
@@ -239,30 +246,30 @@ class Deliver(Bench):
         finally:
             for server in started:
                 server.stop()
-            if self.options.keep:
-                say(f"left in {self.disk}")
-            else:
-                shutil.rmtree(self.disk, ignore_errors=True)
 
     def deliver_round(self, started):
         for name, run in RUNS.items():
-            for server in started:
-                if (server.name, name) not in self.failures:
-                    try:
-                        self.deliver(server, name, run)
-                    except servers.Failure as failure:
-                        self.failed(server, [name], failure)
-            if self.wanted("disk floor"):
-                self.keep_floor(name, run)
+            for _ in range(run.slices):
+                self.deliver_slice(started, name, run, self.options.seconds / run.slices)
 
-    def deliver(self, server, name, run):
+    def deliver_slice(self, started, name, run, seconds):
+        for server in started:
+            if (server.name, name) not in self.failures:
+                try:
+                    self.deliver(server, name, run, seconds)
+                except servers.Failure as failure:
+                    self.failed(server, [name], failure)
+        if self.wanted("disk floor"):
+            self.keep_floor(name, run, seconds)
+
+    def deliver(self, server, name, run, seconds):
         mailboxes = self.mailboxes[server.name]
         mailboxes.empty()
         # To each user once: processes are there, connections were made, indexes begun.
-        warm = self.lmtpload(server, run.concurrency, 1, "--count", str(USERS))
+        warm = self.lmtpload(server, run.concurrency, 1, *run.words, "--count", str(USERS))
         with Written(self.disk) as written:
             cpu = server.processes.cpu_seconds()
-            report = self.lmtpload(server, run.concurrency, run.recipients, "--seconds", str(self.options.seconds))
+            report = self.lmtpload(server, run.concurrency, run.recipients, *run.words, "--seconds", str(seconds))
             time.sleep(SETTLE_SECONDS)
             cpu = server.processes.cpu_seconds() - cpu
         deliveries = report["deliveries"]
@@ -280,10 +287,10 @@ class Deliver(Bench):
             raise servers.Failure(f"lmtpload: {done.stderr}{done.stdout}\n{server.last_words()}")
         return json.loads(done.stdout)
 
-    def keep_floor(self, name, run):
+    def keep_floor(self, name, run, seconds):
         with Written(self.disk) as written:
             done = subprocess.run(
-                [self.build + "/bench/diskfloor", self.disk, "fsync", str(self.options.seconds),
+                [self.build + "/bench/diskfloor", self.disk, "fsync", str(seconds),
                  str(run.under_way), str(USERS), "keep"], stdout=subprocess.PIPE, text=True, check=True)
         report = json.loads(done.stdout)
         self.keep(DiskFloor, name, rate=report["files_per_second"][str(run.under_way)],
