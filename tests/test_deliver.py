@@ -1,11 +1,15 @@
 """restante-deliver, as a mail server calls it: what arrives, where, and what its exit status says."""
 
+import contextlib
+import datetime
 import fcntl
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
+import zoneinfo
 
 import pytest
 
@@ -220,6 +224,78 @@ def test_a_quota(deliver, tmp_path):
     users.write_text(users.read_text().replace("quota_rule=*:messages=2", ""))
     assert deliver(MESSAGE, "-c", conf, "-d", "anna").returncode == 75
     assert len(list(mail.iterdir())) == 2
+
+
+class Syslog:
+    """The datagrams that arrive at /dev/log in a room whose /dev is empty but for that."""
+
+    def __init__(self, path, **environment):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        os.chmod(path, 0o666)
+        self.socket.setblocking(False)
+        self.path, self.environment = path, environment
+
+    def room(self, link):
+        return ["unshare", "--mount", "sh", "-c",
+                'mount -t tmpfs none /dev && { [ -z "$1" ] || ln -s "$1" /dev/log; } && shift && exec "$@"',
+                "room", self.path if link else ""]
+
+    def deliver(self, programs, *arguments, link=True):
+        return subprocess.run([*self.room(link), programs + "/restante-deliver", *arguments], input=MESSAGE,
+                              capture_output=True, timeout=PATIENCE_SECONDS,
+                              env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0", **self.environment))
+
+    def lines(self):
+        found = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                found.append(self.socket.recv(65536).decode().rstrip("\0\n"))
+        return found
+
+
+@pytest.fixture
+def syslog(tmp_path):
+    one = Syslog(str(tmp_path / "syslog"), TZ="Pacific/Kiritimati")
+    if subprocess.run([*one.room(True), "true"], capture_output=True).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    yield one
+    one.socket.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to mount another /dev")
+def test_the_system_log_is_told(programs, syslog, tmp_path):
+    """A warning when the quota's mark is passed, and what became of each; standard error has failures alone."""
+    conf = configure(tmp_path, restante.MAIL_UID)
+    users = tmp_path / "users"
+    users.write_text(users.read_text().replace("anna::", "anna::quota_rule=*:messages=4"))
+    with open(conf, "a") as file:
+        file.write("quota_warning_percent = 70\n")
+    before = datetime.datetime.now(zoneinfo.ZoneInfo("Pacific/Kiritimati"))
+    told = [syslog.deliver(programs, "-c", conf, "-d", "anna") for _ in range(5)]
+    after = datetime.datetime.now(before.tzinfo)
+    assert [one.returncode for one in told] == 4 * [0] + [75]
+    assert [one.stderr for one in told[:4]] == 4 * [b""] and told[4].stderr
+    lines = [re.fullmatch(r"<(\d+)>(\w+ [ \d]\d \d\d):\d\d:\d\d restante-deliver\[\d+\]: (.*)", line)
+             for line in syslog.lines()]
+    assert all(lines), lines
+    # The local time, whose rules cannot be read any more when the line is written.
+    assert {line[2] for line in lines} <= {at.strftime("%b %e %H") for at in (before, after)}
+    place = "place=maildir:%s/anna/Maildir" % tmp_path
+    delivered = ("22", "delivered user=anna %s octets=%d" % (place, len(MESSAGE)))
+    assert [(line[1], line[3]) for line in lines] == [
+        delivered, delivered, delivered, ("20", "quota-warning user=anna %s percent=75" % place), delivered,
+        ("20", 'delivery-failed user=anna %s kind=full reason="the maildrop has reached its quota"' % place)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to mount another /dev")
+def test_a_place_alone_and_no_system_log(programs, syslog, tmp_path):
+    place = "maildir:%s/m" % tmp_path
+    for link in True, False:
+        told = syslog.deliver(programs, place, link=link)
+        assert (told.returncode, told.stderr) == (0, b"")
+    assert [line.split("]: ")[1] for line in syslog.lines()] == [
+        "delivered place=%s octets=%d" % (place, len(MESSAGE))]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to become somebody")

@@ -14,6 +14,7 @@
 /* spool.c: the message, on its way from standard input to the store. */
 struct spool {
 	int file;			/* unlinked */
+	uint64_t size;			/* octets, without the line that was taken off */
 	char sender[ADDRESS_SIZE];	/* of a "From " line before the message; "" */
 	bool looped;			/* it was delivered to the recipient before, or went round too long */
 };
@@ -48,6 +49,15 @@ int target_find(struct target *, const char *config_path, const char *user, stru
 int target_enter(const struct target *, struct error *);
 /* The same where the message goes to the server: root becomes nobody, and no file can be reached. */
 int target_leave(struct error *);
+
+/*
+ * report.c: what became of the message, in the system's log. Connects to it, while that can be done; where there
+ * is none nothing is said.
+ */
+void report_open(void);
+/* user: NULL where none was named. size: in octets, with what was put before the message. */
+void report_delivered(const char *user, const struct delivery *, const struct append *, uint64_t size);
+void report_failed(const char *user, const char *place, const struct error *);
 
 /*
  * recipient.c: whom the server is told. A user (of -d) is the one it is for, and of the address given only an

@@ -6,8 +6,8 @@
  *   says so (-s), restante-lmtp delivers it.
  * Holds: that message, in a file without a name.
  * Never sees: passwords but those in the users file (with -d alone), other users' mail, the network.
- * Talks to: nobody, and no server need run; or to restante-lmtp, on its Unix socket. Started by root it
- *   becomes the owner of the mail before it touches it.
+ * Talks to: nobody but the system's log, and no server need run; or to restante-lmtp, on its Unix socket. Started
+ *   by root it becomes the owner of the mail before it touches it.
  *
  * When it exits with 0 the message and its directory entry are on the disk. Any other status: the message
  * is not delivered, and nothing is left of it; 75 when a later attempt may succeed.
@@ -240,6 +240,8 @@ put(const struct request *request, const struct target *target, const struct spo
 	if (append_begin(&append, &delivery, error) != 0)
 		return -1;
 	result = append_commit(append, NULL, error);
+	if (result == 0)
+		report_delivered(request->user, &delivery, append, delivery.head_size + spool->size);
 	if (result == 0 && append->is_alone && !target->index_apart)
 		learn(target);
 	append_end(append);
@@ -277,8 +279,10 @@ put_in_place(const struct request *request, const struct target *target, const s
 	struct error error;
 	int status;
 
+	report_open();
 	if (target_enter(target, &error) == 0 && put(request, target, spool, &error) == 0)
 		return EX_OK;
+	report_failed(request->user, target->place, &error);
 	status = fail(&error);
 	return error.kind == ERROR_FULL && target->over_quota_is_final ? EX_NOPERM : status;
 }

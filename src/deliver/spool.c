@@ -95,6 +95,7 @@ spool_read(struct spool *spool, int input, const struct path *recipient, struct 
 		hops_add(&hops, piece + skip, (size_t)n - skip, compare, &comparison);
 		if (keep(spool->file, piece + skip, (size_t)n - skip, error) != 0)
 			return -1;
+		spool->size += (uint64_t)n - skip;
 	}
 	if (n < 0)
 		return error_errno(error, ERROR_TEMPORARY, "cannot read the message");

@@ -75,6 +75,7 @@ target_fill(struct target *target, const struct config *config, const struct use
 	if (!user->quota.given)
 		target->quota = (struct quota){ .octets = config->quota_storage_max,
 			.messages = config->quota_messages_max };
+	target->quota.warning_percent = (unsigned)config->quota_warning_percent;
 	target->over_quota_is_final = config->over_quota == CONFIG_OVER_QUOTA_PERMANENT;
 	target->uid = user->uid;
 	target->gid = user->gid;
