@@ -404,6 +404,27 @@ def test_octet_by_octet(server):
     nothing_is_left(server)
 
 
+@pytest.mark.parametrize("size", [0, BIG])
+def test_data_without_an_end(server, size):
+    """A client that begins a message and never ends it is sent away; nothing is left, and nobody gets any of it."""
+    anna = server.users["anna"]
+    # In place of lmtp_timeout_seconds, which may not be so few.
+    server.environment["RESTANTE_LMTP_TIMEOUT_MILLISECONDS"] = "3000"
+    server.start()
+    deliver_at_last(server, anna)
+    client = greeted(server)
+    assert client.envelope(address(anna))[0].startswith("250 ")
+    assert client.ask("DATA").startswith("354 ")
+    client.say(letter("never ended", size))
+    assert client.reply().startswith("421 4.4.2 ")
+    assert client.file.read() == b""
+    client.close()
+    server.wait_event("disconnect", reason="timeout")
+    nothing_is_left(server)
+    assert fetched(server, anna) == [letter("next")]
+    deliver_at_last(server, anna)
+
+
 def test_what_a_killed_process_left(server):
     """A file has a name for a moment. Killed in it, a process leaves that: the next one removes it, and nothing else."""
     spool = server.options["lmtp_spool_directory"]

@@ -49,7 +49,7 @@ deadline_renew(struct connection *c)
 		deadlines_add(&lmtp->silent, &c->deadline, DEADLINE_NEVER);
 	else
 		deadlines_add(&lmtp->talking, &c->deadline,
-		    lmtp->loop.now + lmtp->settings.lmtp_timeout_seconds * 1000);
+		    lmtp->loop.now + lmtp->client_patience_milliseconds);
 }
 
 /*
@@ -427,8 +427,7 @@ connection_start(struct lmtp *lmtp, int socket, const struct peer *peer, const s
 		peer_text(peer, text);
 	LOG(LOG_LEVEL_INFO, "connect", LOG_SESSION(c->session.id), LOG_TEXT("peer", text),
 	    LOG_TEXT("listener", listener->address));
-	deadlines_add(&lmtp->talking, &c->deadline,
-	    lmtp->loop.now + lmtp->settings.lmtp_timeout_seconds * 1000);
+	deadlines_add(&lmtp->talking, &c->deadline, lmtp->loop.now + lmtp->client_patience_milliseconds);
 	connection_begin(c);
 	c->state = CONNECTION_TALKING;
 	c->greeted = c->tls_mode != CONFIG_TLS_IMPLICIT;

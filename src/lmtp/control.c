@@ -28,6 +28,8 @@ settings_apply(struct lmtp *lmtp)
 	/* restante-deliver has localhost behind a name without a domain. */
 	snprintf(lmtp->domains, sizeof(lmtp->domains), "%s localhost",
 	    settings->lmtp_domains[0] != '\0' ? settings->lmtp_domains : settings->hostname);
+	lmtp->client_patience_milliseconds =
+	    lmtp_patience("RESTANTE_LMTP_TIMEOUT_MILLISECONDS", settings->lmtp_timeout_seconds * 1000);
 	log_level_set((enum log_level)settings->log_level);
 	/* IPC_KEYS only follows if there are some. */
 	if (settings->certificate_count == 0)

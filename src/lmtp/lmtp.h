@@ -38,7 +38,7 @@ struct lmtp {
 	struct keyring keyring;
 	uint64_t last_session;
 	struct counts counts;
-	uint64_t auth_patience_milliseconds, maildrop_patience_milliseconds;
+	uint64_t client_patience_milliseconds, auth_patience_milliseconds, maildrop_patience_milliseconds;
 
 	struct link parent, auth;	/* closed: gone, or not yet there */
 	struct neighbours neighbours;	/* these two */
@@ -64,6 +64,8 @@ struct lmtp {
 	char input[LINE_OCTETS_MAX + READ_SIZE + READ_SIZE];
 };
 
+/* How long to wait; tests, which cannot wait so long, set that variable to what they can (in builds for them). */
+uint64_t lmtp_patience(const char *variable, uint64_t milliseconds);
 /* Ends the sessions: those that hand in a message when that is done, or when the grace is over. */
 void lmtp_stop(struct lmtp *, uint64_t grace_seconds);
 /* Looks whether a process that is stopping has nothing left to do. */

@@ -36,20 +36,22 @@
 /* For an answer of auth, and for a message to be on the disk; less than MTAs wait for the latter. */
 #define AUTH_PATIENCE_MILLISECONDS     10000
 #define MAILDROP_PATIENCE_MILLISECONDS (5 * 60 * 1000)
+#define PATIENCE                       "RESTANTE_LMTP_PATIENCE_MILLISECONDS"
 
-#ifdef RESTANTE_TEST_HOOKS
-/* Tests cannot wait so long. */
-static uint64_t
-patience(uint64_t milliseconds)
+uint64_t
+lmtp_patience(const char *variable, uint64_t milliseconds)
 {
-	const char *text = getenv("RESTANTE_LMTP_PATIENCE_MILLISECONDS");
+#ifdef RESTANTE_TEST_HOOKS
+	const char *text = getenv(variable);
 	uint64_t shorter;
 
-	return text != NULL && number_parse(text, &shorter) ? shorter : milliseconds;
-}
+	if (text != NULL && number_parse(text, &shorter))
+		return shorter;
 #else
-#define patience(milliseconds) (milliseconds)
+	(void)variable;
 #endif
+	return milliseconds;
+}
 
 void
 lmtp_stop_if_idle(struct lmtp *lmtp)
@@ -96,8 +98,8 @@ lmtp_init(struct lmtp *lmtp, const char *spool_directory, struct error *error)
 		return error_errno(error, ERROR_TEMPORARY, "no random numbers");
 	lmtp->last_session = lmtp->last_session >> COUNT_BITS << COUNT_BITS;
 	lmtp->spool_directory = spool_directory;
-	lmtp->auth_patience_milliseconds = patience(AUTH_PATIENCE_MILLISECONDS);
-	lmtp->maildrop_patience_milliseconds = patience(MAILDROP_PATIENCE_MILLISECONDS);
+	lmtp->auth_patience_milliseconds = lmtp_patience(PATIENCE, AUTH_PATIENCE_MILLISECONDS);
+	lmtp->maildrop_patience_milliseconds = lmtp_patience(PATIENCE, MAILDROP_PATIENCE_MILLISECONDS);
 	lmtp->listeners.owner = lmtp;
 	lmtp->listeners.accepted = admission_accepted;
 	listeners_init(&lmtp->listeners, &lmtp->loop);
