@@ -58,6 +58,7 @@ enum ipc_type {
 	IPC_RECIPIENT_FOUND,	/* auth to lmtp: yes, and a warrant for it */
 	IPC_RECIPIENT_REFUSED,	/* auth to lmtp: no, and why */
 	IPC_DELIVER,		/* lmtp to maildrop: + the message, to be read from its start */
+	IPC_DELIVER_TEXT,	/* the same with the message in it, where that is short */
 	IPC_DELIVERED,		/* maildrop to lmtp: it is on the disk, or why it is not */
 
 	/* restantectl and parent, on the control socket */
@@ -292,6 +293,14 @@ struct ipc_deliver {
 	uint8_t head[TRACE_SIZE];	/* lines to put before the message; LF or CRLF, as in that */
 };
 
+#define DELIVER_TEXT_SIZE 12288	/* a message up to that may go without a file */
+
+struct ipc_deliver_text {
+	struct ipc_deliver deliver;
+	uint32_t size;			/* at most DELIVER_TEXT_SIZE, checked by ipc_receive() */
+	uint8_t text[DELIVER_TEXT_SIZE];
+};
+
 struct ipc_delivered {
 	uint64_t delivery;
 	/*
@@ -356,6 +365,7 @@ union ipc_body {
 	struct ipc_recipient_found recipient_found;
 	struct ipc_recipient_refused recipient_refused;
 	struct ipc_deliver deliver;
+	struct ipc_deliver_text deliver_text;	/* begins as deliver */
 	struct ipc_delivered delivered;
 	struct ipc_ctl_report ctl_report;
 	struct ipc_ctl_kick ctl_kick;

@@ -250,8 +250,9 @@ connection_resume(struct connection *c)
 	while (is_listening(c) && stream_pending(&c->stream) && read_and_process(c))
 		continue;
 	settle(c);
-	/* While the client makes the message ready. */
-	if (c->state == CONNECTION_TALKING && c->session.state == SESSION_DATA)
+	/* While the client makes a message ready that is not to be copied. */
+	if (c->state == CONNECTION_TALKING && c->session.state == SESSION_DATA &&
+	    (c->first != c->last || c->session.envelope.size > DELIVER_TEXT_SIZE))
 		spool_prepare(&c->spool);
 	deliveries_send(lmtp);
 }

@@ -216,24 +216,46 @@ ask_again(struct delivery *d, const char *reason, bool process_gone)
 }
 
 static int
-deliver(struct delivery *d, struct maildrop_door *door, struct error *error)
+order_fill(const struct delivery *d, struct ipc_deliver *order, struct error *error)
 {
 	const struct connection *c = d->connection;
-	struct ipc_deliver message;
 	struct writer head;
 
-	memset(&message, 0, sizeof(message));
-	message.delivery = d->id;
-	message.session = c->session.id;
-	message.warrant = d->warrant;
-	path_text(&c->session.envelope.sender, message.sender);
+	memset(order, 0, sizeof(*order));
+	order->delivery = d->id;
+	order->session = c->session.id;
+	order->warrant = d->warrant;
+	path_text(&c->session.envelope.sender, order->sender);
 	if (c->lmtp->settings.lmtp_detail_folders && !is_extended_name(d))
-		snprintf(message.folder, sizeof(message.folder), "%s", d->recipient->detail);
-	writer_init(&head, (char *)message.head, sizeof(message.head), NULL, NULL);
+		snprintf(order->folder, sizeof(order->folder), "%s", d->recipient->detail);
+	writer_init(&head, (char *)order->head, sizeof(order->head), NULL, NULL);
 	if (!session_trace(&c->session, d->recipient, time(NULL), &head))
 		return error_set(error, ERROR_PERMANENT, "the trace lines are too long");
-	message.head_size = (uint32_t)head.used;
-	return link_send(&door->door.link, IPC_DELIVER, &message, c->spool.sealed, error);
+	order->head_size = (uint32_t)head.used;
+	return 0;
+}
+
+/*
+ * A short message that is for one alone goes in the order itself: to make a file, to pass it on and to close it
+ * costs more than to copy it.
+ */
+static int
+deliver(struct delivery *d, struct maildrop_door *door, struct error *error)
+{
+	const struct spool *spool = &d->connection->spool;
+	const size_t filled = offsetof(struct ipc_deliver_text, text) + spool->used;
+	struct ipc_deliver_text order;
+
+	if (order_fill(d, &order.deliver, error) != 0)
+		return -1;
+	if (spool->sealed >= 0)
+		return link_send(&door->door.link, IPC_DELIVER, &order.deliver, spool->sealed, error);
+	order.size = (uint32_t)spool->used;
+	if (spool->used > 0)
+		memcpy(order.text, spool->memory, spool->used);
+	/* Not what the stack held before. */
+	memset((char *)&order + filled, 0, sizeof(order) - filled);
+	return link_send(&door->door.link, IPC_DELIVER_TEXT, &order, -1, error);
 }
 
 static void

@@ -387,6 +387,26 @@ on_auth(struct fake_ring *ring, struct ipc_message *message, uint32_t number)
 	assert_int_equal(channel_send(&ring->auth, IPC_RECIPIENT_FOUND, &found, -1, &error), 0);
 }
 
+static void
+take_piece(struct fake_delivery *delivery, const unsigned char *piece, size_t size)
+{
+	if (delivery->octets == 0)
+		memcpy(delivery->text, piece, size < sizeof(delivery->text) ? size : sizeof(delivery->text) - 1);
+	for (size_t i = 0; i < size; i++)
+		delivery->sum = delivery->sum * 31 + piece[i];
+	delivery->octets += size;
+}
+
+/* Behind the message there is nothing that does not belong to it. */
+static void
+take_text(struct fake_delivery *delivery, const struct ipc_deliver_text *text)
+{
+	delivery->copied = true;
+	take_piece(delivery, text->text, text->size);
+	for (size_t i = text->size; i < sizeof(text->text); i++)
+		assert_int_equal(text->text[i], 0);
+}
+
 /* From its start, whatever the offset of the descriptor. */
 static void
 read_message(struct fake_delivery *delivery, int descriptor)
@@ -394,14 +414,8 @@ read_message(struct fake_delivery *delivery, int descriptor)
 	static unsigned char piece[1 << 16];
 	ssize_t n;
 
-	while ((n = pread(descriptor, piece, sizeof(piece), (off_t)delivery->octets)) > 0) {
-		if (delivery->octets == 0)
-			memcpy(delivery->text, piece, (size_t)n < sizeof(delivery->text) ? (size_t)n :
-			    sizeof(delivery->text) - 1);
-		for (ssize_t i = 0; i < n; i++)
-			delivery->sum = delivery->sum * 31 + piece[i];
-		delivery->octets += (uint64_t)n;
-	}
+	while ((n = pread(descriptor, piece, sizeof(piece), (off_t)delivery->octets)) > 0)
+		take_piece(delivery, piece, (size_t)n);
 	assert_int_equal(n, 0);
 	delivery->writable = pwrite(descriptor, "x", 1, 0) == 1;
 }
@@ -432,12 +446,16 @@ on_door(struct fake_ring *ring, struct ipc_message *message, uint32_t number)
 	struct fake_delivery *delivery = &ring->deliveries[ring->delivery_count++ % DELIVERIES_KEPT];
 	enum error_kind kind = ERROR_NONE;
 
-	assert_int_equal(message->type, IPC_DELIVER);
 	memset(delivery, 0, sizeof(*delivery));
 	delivery->message = message->body.deliver;
 	memcpy(delivery->head, message->body.deliver.head, message->body.deliver.head_size);
 	delivery->maildrop = number;
-	read_message(delivery, message->descriptor);
+	if (message->type == IPC_DELIVER_TEXT) {
+		take_text(delivery, &message->body.deliver_text);
+	} else {
+		assert_int_equal(message->type, IPC_DELIVER);
+		read_message(delivery, message->descriptor);
+	}
 	if (ring->dies_at_delivery) {
 		ring_new_door(ring, number);
 		return;

@@ -26,6 +26,7 @@ struct fake_delivery {
 	char text[256];		/* the beginning of it */
 	uint64_t octets, sum;	/* of the whole */
 	bool writable;		/* the descriptor could be written to */
+	bool copied;		/* there was none: it came with what is said of it */
 	uint32_t maildrop;	/* who got it */
 	bool answered;
 };

@@ -51,7 +51,7 @@ intake_seal(struct connection *c)
 
 	if (c->unspooled != VERDICT_OK || c->spool.whole)
 		return c->unspooled;
-	if (spool_seal(&c->spool, &error) < 0)
+	if (spool_seal(&c->spool, c->first == c->last ? DELIVER_TEXT_SIZE : 0, &error) < 0)
 		c->unspooled = spool_failed(c, &error);
 	return c->unspooled;
 }

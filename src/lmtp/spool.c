@@ -165,10 +165,15 @@ memory_seal(struct spool *spool, struct error *error)
 }
 
 int
-spool_seal(struct spool *spool, struct error *error)
+spool_seal(struct spool *spool, size_t copied_max, struct error *error)
 {
-	int result = spool->file < 0 ? memory_seal(spool, error) : empty(spool, error);
+	int result;
 
+	if (spool->file < 0 && spool->sealed < 0 && copied_max > 0 && spool->used <= copied_max) {
+		spool->whole = true;
+		return 0;
+	}
+	result = spool->file < 0 ? memory_seal(spool, error) : empty(spool, error);
 	if (spool->file >= 0)
 		close(spool->file);
 	spool->file = -1;

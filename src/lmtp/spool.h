@@ -1,6 +1,6 @@
 /*
  * A message on its way in: kept once, for all its recipients. A small one waits in memory and becomes a sealed
- * memfd; a big one goes to a file in the spool directory that has no name any more when its first octet is
+ * memfd, or stays where it is; a big one goes to a file in the spool directory that has no name any more when its first octet is
  * written, so that nothing is left of it whatever happens. What is handed on can only be read: a recipient's
  * process cannot change what the next one gets.
  */
@@ -20,7 +20,7 @@ struct spool {
 	char *memory;
 	size_t used, size;
 	int file;		/* to write to; -1: none */
-	int sealed;		/* to hand on, when whole; before, a memfd made ready; -1: none */
+	int sealed;		/* to hand on, when whole (-1: memory is); before, a memfd made ready; -1: none */
 	bool whole;
 };
 
@@ -32,7 +32,10 @@ void spool_begin(struct spool *, const char *directory, uint64_t name);
 int spool_put(struct spool *, const char *octets, size_t size, struct error *);
 /* A message is about to come: what can be done before is done now. */
 void spool_prepare(struct spool *);
-/* The message is whole: sealed can be handed on. The same errors. */
-int spool_seal(struct spool *, struct error *);
+/*
+ * The message is whole: sealed can be handed on, or where it is no longer than copied_max (0: in no case) the
+ * octets in memory. The same errors.
+ */
+int spool_seal(struct spool *, size_t copied_max, struct error *);
 /* Forgets it. Harmless when that has been done, or when it has begun with spool_begin() alone. */
 void spool_end(struct spool *);

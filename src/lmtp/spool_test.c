@@ -120,7 +120,7 @@ keep(struct spool *spool, size_t size, size_t piece, struct error *error)
 			return -1;
 		done += part;
 	}
-	return spool_seal(spool, error);
+	return spool_seal(spool, 0, error);
 }
 
 static void
@@ -219,6 +219,39 @@ test_short_writes(void **state)
 	short_writes = false;
 }
 
+/* What may be copied stays in memory, unless a file was made ready for it. */
+static void
+test_copied(void **state)
+{
+	static const struct {
+		size_t size, copied_max;
+		bool prepared, copied;
+	} cases[] = { { 0, 10, false, true }, { 10, 10, false, true }, { 11, 10, false, false }, { 0, 0, false, false },
+		{ 10, 10, true, false }, { 70000, 80000, false, false } };
+	static char octets[70000];
+	struct spool spool;
+	struct error error;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t descriptors = entries("/proc/self/fd");
+
+		memset(octets, 'a' + (int)i, sizeof(octets));
+		spool_begin(&spool, directory, 0xabc);
+		if (cases[i].prepared)
+			spool_prepare(&spool);
+		assert_int_equal(spool_put(&spool, octets, cases[i].size, &error), 0);
+		assert_int_equal(spool_seal(&spool, cases[i].copied_max, &error), 0);
+		assert_true(spool.whole);
+		assert_int_equal(spool.sealed < 0, cases[i].copied);
+		assert_int_equal(spool.used, cases[i].copied ? cases[i].size : 0);
+		if (spool.used > 0)
+			assert_memory_equal(spool.memory, octets, spool.used);
+		spool_end(&spool);
+		assert_int_equal(entries("/proc/self/fd"), descriptors);
+	}
+}
+
 /* There is one of that name already. */
 static void
 test_a_name_that_is_taken(void **state)
@@ -266,6 +299,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_call_fails),
 		cmocka_unit_test(test_short_writes),
+		cmocka_unit_test(test_copied),
 		cmocka_unit_test(test_a_name_that_is_taken),
 	};
 

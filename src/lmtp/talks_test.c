@@ -245,6 +245,51 @@ test_big_messages(void **state)
 	ring_stop(&ring, 0);
 }
 
+/* For one alone, and short, it goes with what is said of it; to be sent again it is still there. */
+static void
+test_short_messages(void **state)
+{
+	static const struct {
+		size_t size;
+		bool two, denied, copied;
+	} cases[] = { { 0, false, false, true }, { 100, false, false, true }, { 100, true, false, false },
+		{ 0, true, false, false }, { 100, false, true, true }, { DELIVER_TEXT_SIZE, false, false, true },
+		{ DELIVER_TEXT_SIZE, false, true, true }, { DELIVER_TEXT_SIZE + 1, false, false, false } };
+	static char text[DELIVER_TEXT_SIZE + 1];
+	struct fake_user *user;
+
+	(void)state;
+	begin();
+	ring_start(&ring, &config);
+	user = greeted(PORT_PLAIN);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t sum = 0;
+		char line[64];
+
+		for (size_t at = 0; at < cases[i].size; at++)
+			sum = sum * 31 + (unsigned char)(text[at] = (char)('a' + (at + i) % 26));
+		ring.delivery_count = 0;
+		ring.denials = cases[i].denied ? 1 : 0;
+		ring.denial = ERROR_DENIED;
+		user_says(user, MAIL "RCPT TO:<anna@b>\r\n");
+		user_says(user, cases[i].two ? "RCPT TO:<carl@b>\r\n" : "");
+		snprintf(line, sizeof(line), "BDAT %zu LAST\r\n", cases[i].size);
+		user_says(user, line);
+		user_sends(user, text, cases[i].size);
+		user_expects_reply(user, "250 2.1.0");
+		for (unsigned n = 0; n < (cases[i].two ? 4 : 2); n++)
+			user_expects_reply(user, "250 2.1.5");
+		assert_int_equal(ring.delivery_count, cases[i].two || cases[i].denied ? 2 : 1);
+		for (unsigned n = 0; n < ring.delivery_count; n++) {
+			assert_int_equal(ring.deliveries[n].copied, cases[i].copied);
+			assert_int_equal(ring.deliveries[n].octets, cases[i].size);
+			assert_true(ring.deliveries[n].sum == sum);
+		}
+	}
+	user_leaves(user);
+	ring_stop(&ring, 0);
+}
+
 static void
 test_over_quota_for_good(void **state)
 {
@@ -378,6 +423,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(test_domains_of_ours),
 		cmocka_unit_test(test_slow_and_fast),
 		cmocka_unit_test(test_big_messages),
+		cmocka_unit_test(test_short_messages),
 		cmocka_unit_test(test_over_quota_for_good),
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_who_may_come),

@@ -226,7 +226,7 @@ door_deliver(struct mail_door *door, struct ipc_message *message, bool leaving)
 	struct error error = { .kind = ERROR_NONE };
 	struct parcel parcel;
 
-	parcel_begin(&parcel, deliver, message->descriptor, deliveries->rules_now());
+	parcel_begin(&parcel, message, deliveries->rules_now());
 	if (leaving) {
 		error_set(&error, ERROR_GONE, "the process ends");
 		pool_blocking_begin(deliveries->pool);

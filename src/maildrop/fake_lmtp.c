@@ -132,6 +132,20 @@ send_to(struct ipc_channel *channel, const struct ipc_deliver *deliver, int mess
 }
 
 void
+send_text(const struct ipc_deliver *deliver, const char *text, size_t size)
+{
+	struct ipc_deliver_text message;
+	struct error error;
+
+	memset(&message, 0, sizeof(message));
+	message.deliver = *deliver;
+	message.size = (uint32_t)size;
+	memcpy(message.text, text, size);
+	assert_int_equal(channel_send(&lmtp, IPC_DELIVER_TEXT, &message, -1, &error), 0);
+	assert_false(channel_wants_write(&lmtp));
+}
+
+void
 send_warrant(uint64_t number, struct ipc_warrant warrant, const char *folder)
 {
 	struct ipc_deliver deliver;

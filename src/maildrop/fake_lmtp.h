@@ -26,6 +26,8 @@ struct ipc_warrant warrant_for(const char *scheme, const char *user);
 struct ipc_deliver deliver_of(const struct ipc_warrant *warrant, uint64_t number, const char *folder);
 /* Waits while the channel is full. */
 void send_to(struct ipc_channel *channel, const struct ipc_deliver *deliver, int message);
+/* The same with the message in it. */
+void send_text(const struct ipc_deliver *deliver, const char *text, size_t size);
 /* Sealed as it is; the message of TEXT. */
 void send_warrant(uint64_t number, struct ipc_warrant warrant, const char *folder);
 

@@ -14,11 +14,12 @@
 #define LARGE_OCTETS (256 * 1024)
 
 void
-parcel_begin(struct parcel *parcel, const struct ipc_deliver *deliver, int message, struct rules *rules)
+parcel_begin(struct parcel *parcel, const struct ipc_message *message, struct rules *rules)
 {
-	parcel->deliver = deliver;
+	parcel->deliver = &message->body.deliver;
+	parcel->text = message->type == IPC_DELIVER_TEXT ? &message->body.deliver_text : NULL;
 	parcel->rules = rules;
-	parcel->message = message;
+	parcel->message = message->descriptor;
 	parcel->append = NULL;
 	parcel->began_milliseconds = clock_milliseconds();
 	parcel->place[0] = '\0';
@@ -53,34 +54,50 @@ head_convert(char head[TRACE_SIZE], const struct ipc_deliver *deliver)
 
 /* lmtp takes nothing that is bigger; whoever hands that in may not have room made for it first. */
 static bool
-is_too_big(const struct parcel *parcel, const struct stat *status)
+is_too_big(const struct parcel *parcel, uint64_t size)
 {
 	uint64_t limit = parcel->rules->message_octets_max;
 
-	return limit > 0 && (uint64_t)status->st_size > limit;
+	return limit > 0 && size > limit;
 }
 
 /* Anything but a file might keep a thread for ever. */
-int
-parcel_look(struct parcel *parcel, bool *large, struct error *error)
+static int
+size_find(const struct parcel *parcel, uint64_t *size, struct error *error)
 {
-	const struct ipc_deliver *deliver = parcel->deliver;
 	struct stat status;
 
+	if (parcel->text != NULL) {
+		*size = parcel->text->size;
+		return 0;
+	}
 	if (parcel->message < 0)
 		return error_set(error, ERROR_TEMPORARY, "too many open descriptors");
 	if (fstat(parcel->message, &status) != 0 || !S_ISREG(status.st_mode))
 		return error_set(error, ERROR_TEMPORARY, "the message is not in a file");
-	if (is_too_big(parcel, &status))
+	*size = (uint64_t)status.st_size;
+	return 0;
+}
+
+int
+parcel_look(struct parcel *parcel, bool *large, struct error *error)
+{
+	const struct ipc_deliver *deliver = parcel->deliver;
+	uint64_t size;
+
+	if (size_find(parcel, &size, error) != 0)
+		return -1;
+	if (is_too_big(parcel, size))
 		return error_set(error, ERROR_TEMPORARY, "the message is bigger than lmtp_size_max_octets");
 	place_find(parcel);
 	parcel->delivery = (struct delivery){ .place = parcel->place,
 		.index_directory = parcel->rules->index_directory, .sender = deliver->sender,
 		.head = parcel->head, .head_size = head_convert(parcel->head, deliver),
-		.message = parcel->message, .message_size = (uint64_t)status.st_size, .message_size_known = true,
+		.message = parcel->message, .text = parcel->text != NULL ? (const char *)parcel->text->text : NULL,
+		.message_size = size, .message_size_known = true,
 		.quota = { deliver->warrant.octets_max, deliver->warrant.messages_max,
 		    parcel->rules->quota_warning_percent } };
-	*large = status.st_size > LARGE_OCTETS;
+	*large = size > LARGE_OCTETS;
 	return 0;
 }
 

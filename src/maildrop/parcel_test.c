@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -33,6 +34,62 @@ test_delivered(void **state)
 	assert_string_equal(text, STORED);
 	close(file);
 	await_log("delivered session=77 user=bert place=maildir:");
+}
+
+/* The message comes with what is said of it. */
+static void
+test_short_messages(void **state)
+{
+	static char text[DELIVER_TEXT_SIZE];
+	static const size_t sizes[] = { 0, 1, 100, DELIVER_TEXT_SIZE };
+	const struct ipc_warrant none = { .user = "" };
+	struct ipc_warrant warrant = warrant_for("maildir", "bert"), box = warrant_for("mbox", "box");
+	struct ipc_deliver deliver;
+	uint64_t number = 0;
+	char path[PLACE_SIZE];
+	off_t size;
+
+	(void)state;
+	t.config.lmtp_size_max_octets = DELIVER_TEXT_SIZE;
+	lmtp_setup_again();
+	memset(text, 'x', sizeof(text));
+	warrant_seal(&warrant, &t.key);
+	warrant_seal(&box, &t.key);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		deliver = deliver_of(&warrant, ++number, "");
+		send_text(&deliver, text, sizes[i]);
+		expect(number, ERROR_NONE);
+		assert_int_equal(mail_of("bert"), 1);
+		files_in("bert/new", path, &size);
+		assert_int_equal(size, sizeof(HEAD) - 2 + sizes[i]);
+		assert_int_equal(unlink(path), 0);
+		deliver = deliver_of(&box, ++number, "");
+		send_text(&deliver, text, sizes[i]);
+		expect(number, ERROR_NONE);
+		assert_int_equal(box_count(), i + 1);
+	}
+	deliver = deliver_of(&none, ++number, "");
+	send_text(&deliver, text, 1);
+	expect(number, ERROR_DENIED);
+	assert_int_equal(mail_of("bert"), 0);
+}
+
+static void
+test_a_short_message_that_is_too_big(void **state)
+{
+	struct ipc_warrant warrant = warrant_for("maildir", "bert");
+	struct ipc_deliver deliver;
+
+	(void)state;
+	t.config.lmtp_size_max_octets = 3;
+	lmtp_setup_again();
+	warrant_seal(&warrant, &t.key);
+	for (size_t size = 3; size <= 4; size++) {
+		deliver = deliver_of(&warrant, size, "");
+		send_text(&deliver, "a\r\nb", size);
+		expect(size, size == 3 ? ERROR_NONE : ERROR_TEMPORARY);
+	}
+	assert_int_equal(mail_of("bert"), 1);
 }
 
 /* Where there is a home, but no Maildir yet. */
@@ -360,6 +417,8 @@ run(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_delivered),
+		TEST(test_short_messages),
+		TEST(test_a_short_message_that_is_too_big),
 		TEST(test_the_first_mail),
 		TEST(test_an_open_session_keeps_its_numbers),
 		TEST(test_folders),

@@ -46,6 +46,7 @@ struct delivery {
 	const char *head;	/* lines to put before the message, each ended by LF */
 	size_t head_size;
 	int message;		/* read from 0 to its end with pread; LF or CRLF as they came */
+	const char *text;	/* instead of it: message_size octets; NULL: they are in the file */
 	/* It has exactly so many octets, or the delivery fails (ERROR_TEMPORARY), where that is known before. */
 	uint64_t message_size;
 	bool message_size_known;

@@ -80,11 +80,25 @@ append_text_rewind(struct append_text *text)
 	append_lines_begin(&text->lines);
 }
 
+/* What is in memory is all there, and does not change. */
+static ssize_t
+memory_read(struct append_text *text)
+{
+	uint64_t left = text->delivery->message_size - text->offset;
+	size_t n = left < sizeof(text->input) ? (size_t)left : sizeof(text->input);
+
+	memcpy(text->input, text->delivery->text + text->offset, n);
+	text->offset += n;
+	return (ssize_t)n;
+}
+
 static ssize_t
 message_read(struct append_text *text, struct error *error)
 {
 	ssize_t n;
 
+	if (text->delivery->text != NULL)
+		return memory_read(text);
 	do
 		n = pread(text->delivery->message, text->input, sizeof(text->input), (off_t)text->offset);
 	while (n < 0 && errno == EINTR);

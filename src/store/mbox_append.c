@@ -56,12 +56,15 @@ room_for(struct mbox_append *first)
 	uint64_t room = 0;
 
 	for (struct mbox_append *a = first; a != NULL; a = next_of(first, a->append.next)) {
+		uint64_t size = a->spool == NULL ? a->delivery->head_size : 0;
 		struct stat status = { .st_size = 0 };
-		uint64_t size;
 
-		if (fstat(a->spool != NULL ? a->spool->file : a->delivery->message, &status) != 0)
+		if (a->spool == NULL && a->delivery->text != NULL)
+			size += a->delivery->message_size;
+		else if (fstat(a->spool != NULL ? a->spool->file : a->delivery->message, &status) == 0)
+			size += (uint64_t)status.st_size;
+		else
 			continue;
-		size = (uint64_t)status.st_size + (a->spool == NULL ? a->delivery->head_size : 0);
 		room += size + size / 5 + MBOX_SENDER_MAX + 80;
 	}
 	return room;
