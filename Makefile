@@ -37,6 +37,7 @@ run: all
 check:
 	@tools/packages check
 	@tools/mtas || true
+	@tools/popservers || true
 	@$(MAKE) --no-print-directory build-check/build.ninja
 	@tools/check build-check
 
@@ -51,4 +52,4 @@ install: all
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD)
 
 clean:
-	rm -rf $(BUILD) build-bench build-check build-courier build-fuzz build-mtas build-ci-*
+	rm -rf $(BUILD) build-bench build-check build-courier build-fuzz build-mtas build-popservers build-ci-*

@@ -15,17 +15,23 @@ from restante import PATIENCE_SECONDS, TOP, wait_until
 UNPACKED = TOP + "/build-mtas"  # see tools/mtas
 
 # Whom the rooms know beside the users of the server; numbers that belong to nobody outside.
-SYSTEM_UIDS = {"postfix": 20100, "postdrop": 20101, "Debian-exim": 20102, "opensmtpd": 20103, "opensmtpq": 20104}
+SYSTEM_UIDS = {"postfix": 20100, "postdrop": 20101, "Debian-exim": 20102, "opensmtpd": 20103, "opensmtpq": 20104,
+               "courier": 20105, "popa3d": 20106, "cyrus": 20107}
 
 DOMAIN = "example.org"
 
 
 def missing():
     """Why no MTA can be started here, or None."""
-    if os.geteuid() != 0:
-        return "it takes root to give a mail server a room of its own"
     if not os.path.exists(UNPACKED + "/complete"):
         return "no mail servers in build-mtas/: see tools/mtas"
+    return cannot_mount()
+
+
+def cannot_mount():
+    """Why no room can be made here, or None."""
+    if os.geteuid() != 0:
+        return "it takes root to give a mail server a room of its own"
     tried = subprocess.run(["unshare", "--mount", "--pid", "--fork", "sh", "-c",
                             "mount -t tmpfs room /mnt && mkdir /mnt/u /mnt/w /mnt/r && mount -t overlay -o "
                             "lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w room /mnt/r && mount -t proc proc /proc"],
@@ -64,6 +70,10 @@ class Mta:
     def configure(self, snippet, **more):
         raise NotImplementedError
 
+    def tree(self):
+        """What was unpacked."""
+        return "%s/%s" % (UNPACKED, self.package)
+
     def accounts(self):
         """passwd and group: the host's, and who is needed here."""
         passwd, group = ("".join(open(path)) for path in ("/etc/passwd", "/etc/group"))
@@ -96,7 +106,7 @@ class Mta:
         with open(self.directory + "/output", "ab") as output:
             self.process = subprocess.Popen(
                 ["unshare", "--mount", "--pid", "--fork", "sh", "-e", TOP + "/tests/room.sh",
-                 self.directory + "/room", "%s/%s" % (UNPACKED, self.package), tree, self.shared,
+                 self.directory + "/room", self.tree(), tree, self.shared,
                  "/bin/sh", "-e", "/start-mta"],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
         try:
@@ -131,7 +141,7 @@ class Mta:
         """A command in the room; what it says."""
         done = subprocess.run(["nsenter", "--target", str(self.first), "--mount", "--pid", "--root",
                                "sh", "-c", 'cd / && exec "$@"', "sh", *command],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+                              input=more.pop("input", ""), capture_output=True, text=True, timeout=PATIENCE_SECONDS,
                               check=False, **more)
         assert done.returncode == 0, done.stdout + done.stderr + self.log()
         return done.stdout
