@@ -442,14 +442,14 @@ def make_authority(directory):
     return path + "-and-crl.pem", path + ".key"
 
 
-def issue_certificate(directory, subject, days=30, names=()):
+def issue_certificate(directory, subject, names=(), file="issued"):
     """(certificate, key) that the authority of that directory has issued."""
-    path = "%s/issued-%s" % (directory, subject)
+    path = "%s/%s-%s" % (directory, file, subject)
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + subject,
             *(["-addext", "subjectAltName=" + ",".join("DNS:" + name for name in names)] if names else []),
             "-keyout", path + ".key", "-out", path + ".csr")
     openssl("x509", "-req", "-in", path + ".csr", "-CA", directory + "/authority.pem", "-CAkey",
-            directory + "/authority.key", "-CAcreateserial", "-copy_extensions", "copyall", "-days", str(days), "-out",
+            directory + "/authority.key", "-CAcreateserial", "-copy_extensions", "copyall", "-days", "30", "-out",
             path + ".pem")
     return path + ".pem", path + ".key"
 
