@@ -42,7 +42,6 @@ class PopServer(mtas.Mta):
     protection where that matters. tolerates: whether it takes NUL, lone CR and the like as they come."""
 
     protections, mechanisms, tolerates = ("clear",), ("USER",), True
-    has_inbox_files = True
 
     def __init__(self, directory, server):
         os.makedirs(directory)
@@ -245,7 +244,6 @@ class Cyrus(PopServer):
     mechanisms = ("USER", "APOP", "PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256",
                   "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "GSSAPI")
     tolerates = False
-    has_inbox_files = False
     start = """\
 mkdir -p /var/lib/cyrus /var/spool/cyrus/mail /run/cyrus/socket /run/cyrus/proc /run/cyrus/lock
 chown -R cyrus:mail /var/lib/cyrus /var/spool/cyrus /run/cyrus /etc/cyrus.key
@@ -393,7 +391,7 @@ class Dovecot(oldservers.Dovecot):
     protections = ("clear", "stls", "tls")
     mechanisms = ("USER", "APOP", "PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256",
                   "XOAUTH2", "OAUTHBEARER", "EXTERNAL")
-    tolerates, has_inbox_files = True, True
+    tolerates = True
 
     def __init__(self, directory, server):
         self.tokens = http.server.ThreadingHTTPServer(("127.0.0.1", restante.free_ports(1)[0]), TokenInfo)
