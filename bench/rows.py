@@ -12,7 +12,7 @@ class Check:
         self.against, self.limit, self.words, self.least = against, limit, words, least
 
     def met(self, ratio, more_is_better):
-        if self.against == "same":
+        if self.against == "same" and self.limit is None:
             return abs(ratio - 1) <= SAME_PART
         if self.limit is not None:
             return ratio <= self.limit
@@ -106,6 +106,21 @@ def deliveries(run, *rate_checks, ahead=(AHEAD_OF_ALL,)):
             Row("written to the disk per delivery", run, "written", "KiB", digits=1)]
 
 
+def fetch_rows():
+    mpop = at_most_times("mpop", 0.7)
+    rows = []
+    for run in ("fetch restante", "fetch dovecot"):
+        rows += [Row("time", run, "time", "s", mpop, digits=2),
+                 Row("time without the delay", run, "transfer", "s", digits=2),
+                 Row("round trips: the difference / 0.1 s", run, "round trips", "", bound(6, "", "≤ 6"), digits=1),
+                 Row("turns: it spoke again when answered", run, "turns", "")]
+    return rows + [
+        Row("time", "fetch twenty", "time", "s", Check("same", 2, "≤ 2 × one account"), digits=2, like="fetch restante"),
+        Row("memory, VmHWM", "fetch twenty", "memory", "MiB", digits=1),
+        Row("memory, VmHWM", "fetch huge", "memory", "MiB", bound(8, "MiB", "< 8 MiB"), digits=1),
+        Row("MB/s", "fetch huge", "rate", "", more_is_better=True)]
+
+
 # Section: (group that measures it, title, rows).
 SECTIONS = [
     ("polls", "Polls", [
@@ -138,6 +153,7 @@ SECTIONS = [
         *deliveries("fifty 16"),
     ]),
     ("held", "Many sessions", held_rows("beside")),
+    ("fetch", "Collecting mail", fetch_rows()),
 ]
 GROUPS = [section[0] for section in SECTIONS]
 

@@ -85,19 +85,20 @@ class Collector:
         return sorted(os.listdir(place)) if os.path.exists(place) else []
 
     def mail(self, name):
-        """What its Maildir holds, in wire form, sorted."""
+        """What its Maildir holds, sorted, with the line ends of the wire: those of a file that a server has sent were CRLF,
+        and are LF."""
         found = []
         for folder in ("new", "cur"):
             for file_name in self.files(name, folder):
                 with open("%s/%s/%s/%s" % (self.home, name, folder, file_name), "rb") as file:
-                    found.append(restante.wire_form(file.read()))
+                    found.append(file.read().replace(b"\n", b"\r\n"))
         return sorted(found)
 
     def mbox(self, path):
         """The messages of an mbox file, in wire form, sorted."""
         with open(path, "rb") as file:
             parts = re.split(rb"(?m)^From .*\n", file.read())
-        return sorted(restante.wire_form(re.sub(rb"(?m)^>(>*From )", rb"\1", part.removesuffix(b"\n")))
+        return sorted(re.sub(rb"(?m)^>(>*From )", rb"\1", part.removesuffix(b"\n")).replace(b"\n", b"\r\n")
                       for part in parts[1:])
 
     def is_clean(self, name):
