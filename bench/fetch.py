@@ -121,7 +121,11 @@ class Fetchmail(Client):
 class Getmail(Client):
     title, word = "getmail6", "getmail6"
 
+    def environment(self):
+        return {**super().environment(), "PYTHONPATH": self.place}
+
     def command(self, port, user):
+        shutil.copy(os.path.dirname(HERE) + "/tests/getmail_cure.py", self.place + "/sitecustomize.py")
         return ["getmail", "--getmaildir", self.place, "--rcfile", self.write("getmailrc", (
             f"[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = {port}\nusername = {user}\n"
             f"password = {servers.PASSWORD}\n[destination]\ntype = Maildir\npath = {self.inbox}/\n"

@@ -85,20 +85,19 @@ class Collector:
         return sorted(os.listdir(place)) if os.path.exists(place) else []
 
     def mail(self, name):
-        """What its Maildir holds, sorted, with the line ends of the wire: those of a file that a server has sent were CRLF,
-        and are LF."""
+        """What its Maildir holds, sorted, in wire form."""
         found = []
         for folder in ("new", "cur"):
             for file_name in self.files(name, folder):
                 with open("%s/%s/%s/%s" % (self.home, name, folder, file_name), "rb") as file:
-                    found.append(file.read().replace(b"\n", b"\r\n"))
+                    found.append(restante.wire_form(file.read()))
         return sorted(found)
 
     def mbox(self, path):
         """The messages of an mbox file, in wire form, sorted."""
         with open(path, "rb") as file:
             parts = re.split(rb"(?m)^From .*\n", file.read())
-        return sorted(re.sub(rb"(?m)^>(>*From )", rb"\1", part.removesuffix(b"\n")).replace(b"\n", b"\r\n")
+        return sorted(restante.wire_form(re.sub(rb"(?m)^>(>*From )", rb"\1", part.removesuffix(b"\n")))
                       for part in parts[1:])
 
     def is_clean(self, name):

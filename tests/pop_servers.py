@@ -239,6 +239,8 @@ KDC = """\
 
 
 class Cyrus(PopServer):
+    """It binds SCRAM to the channel as TLS 1.2 has it, which is therefore all that STLS leads to."""
+
     package, users = "cyrus-pop3d", ("cyrus",)
     protections = ("clear", "stls", "tls")
     mechanisms = ("USER", "APOP", "PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256",
@@ -299,7 +301,7 @@ START {{
 	recover cmd="/usr/lib/cyrus/bin/ctl_cyrusdb -r"
 }}
 SERVICES {{
-	pop3 cmd="/usr/lib/cyrus/bin/pop3d" listen="127.0.0.1:{port}" prefork=0 maxchild=50
+	pop3 cmd="/usr/lib/cyrus/bin/pop3d -C /etc/imapd-older.conf" listen="127.0.0.1:{port}" prefork=0 maxchild=50
 	pop3s cmd="/usr/lib/cyrus/bin/pop3d -s" listen="127.0.0.1:{tls_port}" prefork=0 maxchild=50
 	lmtp cmd="/usr/lib/cyrus/bin/lmtpd -a" listen="127.0.0.1:{lmtp_port}" prefork=0 maxchild=5
 }}
@@ -316,6 +318,7 @@ EVENTS {{
             file.write(KERBEROS.format(port=self.kdc_port))
         self.settings.update({
             "/etc/imapd.conf": self.IMAPD,
+            "/etc/imapd-older.conf": self.IMAPD + "tls_versions: tls1_2\n",
             "/etc/cyrus.conf": self.CYRUS.format(port=self.port, tls_port=self.tls_port, lmtp_port=self.lmtp_port),
             "/etc/kdc.conf": KDC.format(port=self.kdc_port),
             "/etc/cyrus.users": "".join(user.name + "\n" for user in self.people),

@@ -5,6 +5,7 @@ import os
 import poplib
 import pwd
 import re
+import shutil
 import subprocess
 import tempfile
 
@@ -275,31 +276,6 @@ def test_mpop_deletes(shared, demo, place, mode):
 
 # getmail
 
-# getmail forks for each delivery, sets its handler for SIGCHLD behind the fork and waits for a
-# notification that may have come before: now and then it waits a minute for a child that is long
-# gone. Here the signal comes when it is waited for.
-GETMAIL_CURE = """
-import os, signal, threading
-
-fork, wait = os.fork, threading.Condition.wait
-
-def careful_fork():
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    child = fork()
-    if child == 0:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    return child
-
-def careful_wait(self, timeout=None):
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    while signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL and not wait(self, 0.05):
-        pass
-    return True
-
-os.fork, threading.Condition.wait = careful_fork, careful_wait
-"""
-
-
 def getmail(server, user, mode, place, delete):
     retriever = "SimplePOP3SSLRetriever" if mode == "implicit" else "SimplePOP3Retriever"
     rc = write("%s/getmailrc" % place,
@@ -310,7 +286,7 @@ def getmail(server, user, mode, place, delete):
                    retriever, port_of(server, mode), user.name, PASSWORD,
                    "ca_certs = %s\n" % server.certificates[0][0] if mode == "implicit" else "",
                    place, "true" if delete else "false"))
-    write(place + "/sitecustomize.py", GETMAIL_CURE)
+    shutil.copy(TOP + "/tests/getmail_cure.py", place + "/sitecustomize.py")
     return run(place, "getmail", "--getmaildir", place, "--rcfile", rc,
                environment={"PYTHONPATH": place})
 

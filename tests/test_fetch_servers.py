@@ -15,7 +15,7 @@ from restante import PASSWORD, wire_form
 # The client's, see restante-config(5).
 MECHANISMS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "EXTERNAL", "GSSAPI", "OAUTHBEARER", "XOAUTH2", "SCRAM-SHA-256",
               "SCRAM-SHA-1", "CRAM-MD5", "APOP", "PLAIN", "LOGIN", "USER")
-NEED_TLS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "EXTERNAL")
+NEED_TLS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "EXTERNAL")  # for what they are
 SMALL_COUNT = 1000
 
 
@@ -182,7 +182,7 @@ def secrets(kind, other, mechanism, user):
 def test_mechanisms(kind, server, place):
     """Each for itself, in clear where it may be; then the choice is the client's."""
     common = [mechanism for mechanism in MECHANISMS if mechanism in kind.mechanisms]
-    ways = [(mechanism, protection) for mechanism in [*common, None] for protection in ("clear", "stls")
+    ways = [(mechanism, protection) for mechanism in [*common, None] for protection in kind.protections
             if protection in kind.protections and (protection != "clear" or mechanism not in NEED_TLS)]
     users = [server.add_user("u%d" % number) for number in range(len(ways))]
     other = kind(server.directory + "/other", server)
