@@ -21,7 +21,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("RESTANTE_BUILD", TOP + "/build-check")
 PROGRAMS = {"restanted": "parent", "restante-login": "login", "restante-auth": "auth",
             "restante-maildrop": "maildrop", "restante-lmtp": "lmtp", "restantectl": "ctl",
-            "restante-deliver": "deliver"}
+            "restante-deliver": "deliver", "restante": "fetch"}
 
 # Whom root's server runs as. Two mail owners, so that one can be kept from the other's mail.
 MAIL_UID, LOGIN_UID, AUTH_UID, OTHER_MAIL_UID, PLAIN_UID, LMTP_UID = 20000, 20001, 20002, 20004, 20003, 20005

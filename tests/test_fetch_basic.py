@@ -1,0 +1,370 @@
+"""The program restante, with restanted as the server: each command and option once, what it prints and exits with."""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import restante
+from collector import CONFIGURATION, DENIED, OK, PROGRAM, TRY_LATER, UNAVAILABLE, Collector
+from restante import wait_until, wire_form
+
+USAGE, DATA = 64, 65
+TEXTS = [b"From: a@example.org\nDate: Thu, 1 Jan 2026 00:00:0%d +0000\nMessage-ID: <%d@example.org>\n"
+         b"Subject: =?utf-8?q?n=C2=B0_%d?=\n\ntext %d\n.dot\n" % (number, number, number, number) for number in range(5)]
+
+
+@pytest.fixture
+def collector(tmp_path):
+    return Collector(str(tmp_path / "anna"))
+
+
+@pytest.fixture
+def mail(shared, user, collector):
+    """A collector with an account "work" at the shared server, where five messages wait."""
+    for text in TEXTS:
+        user.deliver(text)
+    collector.add("work", shared.clear_port, user=user.name, keep="all")
+    return collector
+
+
+def expected(*numbers):
+    return sorted(wire_form(TEXTS[number]) for number in numbers or range(5))
+
+
+def events(done, name=None):
+    """What --json has printed."""
+    all_of_them = [json.loads(line) for line in done.output.splitlines()]
+    return [event for event in all_of_them if name is None or event["event"] == name]
+
+
+def test_new_mail_is_fetched_once(mail, user):
+    assert "work: 5 messages (" in mail.fetch().output
+    assert mail.mail("work") == expected()
+    assert mail.fetch().output == ""
+    user.deliver(b"Subject: more\n\n")
+    assert "work: 1 message (" in mail.fetch().output
+    assert mail.mail("work") == sorted(expected() + [b"Subject: more\r\n\r\n"])
+    assert len(user.stored()) == 6 and mail.is_clean("work")
+
+
+@pytest.mark.parametrize("keep,left", [("all", 5), ("none", 0), ("newest 2", 2), ("newest 9", 5), ("1 day", 5)])
+def test_keep(mail, user, keep, left):
+    mail.accounts["work"]["keep"] = keep
+    done = mail.fetch()
+    assert len(user.stored()) == left and mail.mail("work") == expected()
+    assert ("%d deleted on the server" % (5 - left) in done.output) == (left < 5)
+    assert mail.fetch().output == "" and mail.mail("work") == expected()
+
+
+def test_keep_on_the_command_line(mail, user):
+    mail.fetch("--keep", "newest 3")
+    assert len(user.stored()) == 3
+    mail.fetch("--keep=none")
+    assert len(user.stored()) == 0 and mail.mail("work") == expected()
+    for nonsense in ("some", "days", "newest", "newest x", "3 weeks", ""):
+        assert "--keep" in mail.fetch("--keep", nonsense, status=USAGE).output
+
+
+def test_kinds_of_places(mail, user):
+    mail.fetch("--to", "mbox:%s/mbox" % mail.home)
+    assert mail.mbox(mail.home + "/mbox") == expected()
+    mail.fetch("--refetch", "--to", "command:cat >> %s/all" % mail.home)
+    with open(mail.home + "/all", "rb") as file:
+        assert file.read().count(b"text ") == 5
+    assert mail.mail("work") == [] and len(user.stored()) == 5
+
+
+def test_check_changes_nothing(mail, user):
+    done = mail.run("check")
+    assert done.output.count("fetch ") == 5 and "5 messages (" in done.output and "to fetch" in done.output
+    assert mail.mail("work") == [] and not os.path.exists(mail.home + "/work")
+    assert mail.fetch("--dry-run", "--keep", "none").output == done.output
+    mail.fetch()
+    done = mail.run("check", "--keep", "newest 1")
+    assert done.output.count("work: delete ") == 4 and "4 to delete on the server" in done.output
+    assert len(user.stored()) == 5
+    before = state(mail)
+    mail.run("check")
+    assert state(mail) == before
+
+
+def state(collector):
+    """Every file of the state, with its octets."""
+    directory = collector.home + "/.local/state/restante"
+    found = {}
+    for name in sorted(os.listdir(directory)):
+        with open(directory + "/" + name, "rb") as file:
+            found[name] = file.read()
+    return found
+
+
+def test_list(mail):
+    mail.fetch("--keep", "newest 3")
+    lines = mail.run("list").output.splitlines()
+    assert len(lines) == 3
+    assert re.fullmatch(r"work: +1 +\d+  stored   Thu, 1 Jan 2026 00:00:02 \+0000  a@example\.org  n° 2", lines[0])
+    told = events(mail.run("list", "--json"))
+    assert [event["number"] for event in told] == [1, 2, 3] and told[0]["subject"] == "n° 2"
+    assert told[0]["state"] == "stored" and told[0]["octets"] == len(wire_form(TEXTS[2]))
+
+
+def test_show(mail, user):
+    assert mail.run("show", "2").output == TEXTS[1].decode()
+    assert mail.run("show", "work", "5").output == TEXTS[4].decode()
+    assert "no such message" in mail.run("show", "6", status=UNAVAILABLE).output.lower()
+    assert "usage" in mail.run("show", "x", status=USAGE).output
+    assert "usage" in mail.run("show", status=USAGE).output
+    assert len(user.stored()) == 5
+
+
+def test_capabilities(mail, shared, user):
+    mail.add("safe", shared.port, user=user.name, security="stls", ca_file=shared.certificates[0][0])
+    told = mail.run("capabilities", "safe").output
+    assert re.search(r"clear +capabilities +.*STLS", told) and re.search(r"stls +capabilities +.*UIDL", told)
+    assert re.search(r"stls +protection +TLSv1\.3", told) and re.search(r"stls +pin +[0-9a-f]{64}", told)
+    assert re.search(r"stls +login +\w+", told)
+    told = mail.run("capabilities", "127.0.0.1:%d" % shared.clear_port, status=None).output
+    assert re.search(r"clear +capabilities +.*PIPELINING", told)
+
+
+def test_json(mail):
+    done = mail.fetch("--json", "--keep", "newest 4")
+    told = events(done)
+    assert [event["event"] for event in told] == \
+        ["login", "listed"] + 5 * ["fetched"] + ["deleted", "done"]
+    assert all(event["account"] == "work" and event["text"] for event in told)
+    assert told[-1]["fetched"] == 5 and told[-1]["deleted"] == 1 and told[-1]["status"] == 0
+    assert told[-1]["octets"] == sum(map(len, expected())) == sum(event["octets"] for event in events(done, "fetched"))
+    assert [event["event"] for event in events(mail.fetch("--json"))] == ["login", "listed", "done"]
+
+
+def test_quiet_and_verbose(mail):
+    assert mail.fetch("--quiet").output == ""
+    told = mail.fetch("--verbose").output
+    assert "work > UIDL" in told and "nothing new; 5 on the server" in told
+    assert restante.PASSWORD not in told and "[...]" in told
+    mail.accounts["work"]["password"] = "wrong"
+    assert "work: " in mail.fetch("--quiet", status=DENIED).output
+
+
+def test_transcript(mail):
+    path = mail.home + "/transcript"
+    with open(path, "w") as file:
+        file.write("before\n")
+    os.chmod(path, 0o644)
+    mail.fetch("--transcript", path)
+    with open(path) as file:
+        text = file.read()
+    assert text.startswith("before\n") and "work > RETR 5" in text and "work < +OK" in text
+    assert restante.PASSWORD not in text and "text 1" not in text
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert "transcript" in mail.fetch("--transcript", mail.home + "/no/where", status=73).output
+
+
+def test_wrong_password(mail):
+    mail.accounts["work"]["password"] = "wrong"
+    assert "password" in mail.fetch(status=DENIED).output and mail.mail("work") == []
+
+
+def test_server_that_is_not_there(mail):
+    port, = restante.free_ports(1)
+    mail.accounts["work"]["server"] = "127.0.0.1:%d" % port
+    told = mail.fetch("--retries", "1", status=TRY_LATER).output
+    assert told.count("going on with another connection") == 1 and "later" in told
+    assert "another connection" not in mail.fetch("--retries", "0", status=TRY_LATER).output
+
+
+def test_protection_that_is_not_there(mail):
+    mail.accounts["work"]["security"] = "stls"
+    assert "nothing was sent" in mail.fetch(status=UNAVAILABLE).output
+    mail.accounts["work"].update(security="clear", clear_password="no", mechanisms="PLAIN")
+    mail.fetch(status=UNAVAILABLE)
+    assert mail.mail("work") == []
+
+
+def test_certificate(mail, shared, user):
+    port = "127.0.0.1:%d" % shared.tls_port
+    mail.accounts["work"].update(server=port, security="tls")
+    told = mail.fetch(status=UNAVAILABLE).output
+    pin = re.search(r"[0-9a-f]{64}", told)[0]
+    mail.accounts["work"]["pin"] = pin
+    mail.fetch()
+    assert mail.mail("work") == expected()
+
+
+def test_lock(mail):
+    mail.fetch()
+    directory = mail.home + "/.local/state/restante"
+    held = [open(directory + "/" + name, "rb") for name in os.listdir(directory)]
+    with contextlib.ExitStack() as stack:
+        for file in held:
+            stack.enter_context(file)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert "work" in mail.fetch(status=TRY_LATER).output
+    mail.fetch()
+
+
+def test_one_account_does_not_hinder_another(mail, shared):
+    other = next(shared.unused)
+    other.deliver(TEXTS[0])
+    mail.add("broken", shared.clear_port, user=other.name, password="wrong")
+    mail.add("other", shared.clear_port, user=other.name, keep="all")
+    told = mail.fetch(status=DENIED).output
+    assert "broken: " in told and "other: 1 message" in told and "work: 5 messages" in told
+    assert mail.mail("work") == expected() and mail.mail("other") == expected(0) and mail.mail("broken") == []
+    assert "other" not in mail.fetch("work").output
+    assert "no account `nobody`" in mail.fetch("nobody", status=CONFIGURATION).output
+    assert "twice" in mail.fetch("work", "work", status=USAGE).output
+
+
+def test_filter(mail, user):
+    path = mail.home + "/filter"
+    with open(path, "w") as file:
+        file.write("""header=$(cat)
+            case $header in *'<0@'*) echo delete;; *'<1@'*) echo skip;; *'<2@'*) exit 1;; *) echo fetch;; esac""")
+    mail.accounts["work"].update(keep="none", filter="sh " + path)
+    done = mail.fetch(status=TRY_LATER)
+    assert "message 3 is left for the next run" in done.output and "1 skipped" in done.output
+    assert mail.mail("work") == expected(3, 4)
+    assert sorted(map(wire_form, user.stored().values())) == expected(1, 2)
+    mail.accounts["work"]["filter"] = "echo fetch"
+    mail.fetch()
+    assert mail.mail("work") == expected(2, 3, 4) and len(user.stored()) == 1
+
+
+def test_size_max(mail, user):
+    user.deliver(b"Subject: big\n\n" + b"x" * 80 * 100 + b"\n")
+    mail.accounts["work"].update(size_max="4000", keep="none")
+    told = events(mail.fetch("--json"), "done")[0]
+    assert told["too_big"] == 1 and told["fetched"] == 5
+    assert mail.mail("work") == expected() and len(user.stored()) == 1
+    mail.accounts["work"]["size_max"] = "0"
+    mail.fetch()
+    assert len(user.stored()) == 0
+
+
+def test_refetch(mail):
+    mail.fetch()
+    assert "5 messages" in mail.fetch("--refetch").output
+    assert mail.mail("work") == sorted(2 * expected())
+    assert mail.fetch().output == ""
+
+
+def test_maildrop_that_was_moved(mail, shared):
+    """The same mail at another server, one message more: all are recognized by what is in them."""
+    mail.fetch()
+    other = next(shared.unused)
+    for number, text in enumerate(reversed(TEXTS)):
+        other.deliver(text, name="1800000000.M%dP2.elsewhere" % number)
+    other.deliver(b"Subject: new\n\n", name="1900000000.M1P2.elsewhere")
+    mail.accounts["work"]["user"] = other.name
+    assert "5 messages recognized" in mail.run("check").output
+    told = mail.fetch().output
+    assert "5 messages recognized" in told and "1 new" in told and "work: 1 message (" in told
+    assert mail.mail("work") == sorted(expected() + [b"Subject: new\r\n\r\n"])
+    assert mail.fetch().output == ""
+
+
+def test_another_maildrop(mail, shared):
+    mail.fetch()
+    other = next(shared.unused)
+    other.deliver(b"Subject: new\n\n", name="1900000000.M1P2.elsewhere")
+    mail.accounts["work"]["user"] = other.name
+    told = mail.fetch(status=DATA).output
+    assert "--refetch" in told and mail.mail("work") == expected()
+    mail.fetch(status=DATA)
+    mail.fetch("--refetch")
+    assert mail.mail("work") == sorted(expected() + [b"Subject: new\r\n\r\n"])
+    mail.fetch()
+
+
+def test_mail_that_somebody_else_removed(mail, user):
+    """Nothing is kept here, so that nothing is missed when all UIDLs are new."""
+    mail.fetch("--keep", "none")
+    user.deliver(b"Subject: new\n\n")
+    mail.fetch("--keep", "none")
+    assert mail.mail("work") == sorted(expected() + [b"Subject: new\r\n\r\n"])
+
+
+def test_target_that_cannot_be_written(mail, user):
+    with open(mail.home + "/file", "w"):
+        pass
+    told = mail.fetch("--to", "maildir:%s/file/x" % mail.home, "--keep", "none", status=None)
+    assert told.status not in (OK, None) and told.output
+    assert len(user.stored()) == 5
+    mail.fetch()
+    assert mail.mail("work") == expected()
+
+
+@contextlib.contextmanager
+def running(collector, *words):
+    log = collector.home + "/watch"
+    with open(log, "wb") as output:
+        process = subprocess.Popen(collector.command(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                   env=collector.environ(), cwd=collector.home)
+
+    def said(text):
+        assert process.poll() is None, read(log)
+        return text in read(log)
+
+    try:
+        yield process, lambda text: wait_until(lambda: said(text), text + " in:\n" + read(log))
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        assert not restante.SANITIZER.search(read(log)), read(log)
+
+
+def read(path):
+    with open(path, errors="backslashreplace") as file:
+        return file.read()
+
+
+def test_watch(mail, user):
+    with running(mail, "fetch", "--watch", "1", "-v") as (process, wait):
+        wait("work: 5 messages")
+        user.deliver(b"Subject: later\n\n")
+        wait("work: 1 message (")
+        mail.accounts["work"]["keep"] = "none"
+        mail.config()
+        process.send_signal(signal.SIGHUP)
+        wait("the new configuration is in force")
+        wait("6 deleted on the server")
+        with open(mail.home + "/config", "w") as file:
+            file.write("nonsense = 1\n")
+        process.send_signal(signal.SIGHUP)
+        wait("the configuration stays as it was")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(restante.PATIENCE_SECONDS) == OK
+    assert mail.mail("work") == sorted(expected() + [b"Subject: later\r\n\r\n"]) and not user.stored()
+
+
+def test_usage(collector):
+    assert "unknown command `fech`" in collector.run("fech", status=USAGE).output
+    assert "usage" in collector.run(status=USAGE).output
+    assert "usage" in collector.run("list", "--refetch", status=USAGE).output
+    for nonsense in (["--parallel", "0"], ["--watch", "soon"], ["--retries", "-1"]):
+        assert "makes no sense" in collector.fetch(*nonsense, status=USAGE).output
+    os.unlink(collector.home + "/config")
+    told = subprocess.run([PROGRAM, "fetch"], env=collector.environ(), capture_output=True, text=True,
+                          timeout=restante.PATIENCE_SECONDS)
+    assert told.returncode == CONFIGURATION and "restante setup" in told.stderr
+
+
+def test_help(collector):
+    whole = collector.run("--help").output
+    names = re.findall(r"^  (\w+)", whole, re.MULTILINE)
+    assert names == ["fetch", "check", "list", "show", "capabilities", "setup", "login", "help", "version"]
+    for name in names:
+        assert "usage: restante %s" % name in collector.run("help", name).output
+    for name in names[:5]:
+        assert collector.run(name, "--help").output == collector.run("help", name).output
+    assert re.fullmatch(r"restante \d+\.\d+\.\d+\n", collector.run("version").output)
