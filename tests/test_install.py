@@ -56,7 +56,8 @@ def manual_pages(stage, prefix):
 
 def test_every_path_that_is_named_is_there(stage, prefix):
     pages = manual_pages(stage, prefix)
-    assert sorted(pages) == ["restante-deliver.1", "restante-mta.7", "restante.3", "restantectl.8", "restanted.8",
+    assert sorted(pages) == ["restante-config.5", "restante-deliver.1", "restante-mta.7", "restante.1", "restante.3",
+                             "restantectl.8", "restanted.8",
                              "restanted.conf.5"]
     named = set(re.findall(r"(?<![\w.\]%:}])/[\w./-]*\w", installing().split("A configuration for")[0]))
     for text in pages.values():
