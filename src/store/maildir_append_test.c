@@ -35,6 +35,9 @@ __wrap_gethostname(char *name, size_t size)
 	return 0;
 }
 
+/* Messages are handed over without a file. */
+static bool in_memory;
+
 static int
 message_of(const char *text, size_t size)
 {
@@ -56,6 +59,10 @@ deliver_to(const char *place, const char *head, const char *text, size_t size,
 
 	if (quota != NULL)
 		delivery.quota = *quota;
+	if (in_memory) {
+		delivery.text = text;
+		delivery.message_size = size;
+	}
 	result = append_begin(&append, &delivery, error);
 	if (result == 0) {
 		result = append_commit(append, NULL, error);
@@ -201,6 +208,16 @@ test_a_long_text(void **state)
 	assert_int_equal(parsed.wire_size, wire_size);
 	free(wire);
 	free(stored_wire);
+}
+
+static void
+test_from_memory(void **state)
+{
+	in_memory = true;
+	test_texts(state);
+	world_begin(NULL);
+	test_a_long_text(state);
+	in_memory = false;
 }
 
 static void
@@ -500,6 +517,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_texts, world_begin),
 		cmocka_unit_test_setup(test_a_long_text, world_begin),
+		cmocka_unit_test_setup(test_from_memory, world_begin),
 		cmocka_unit_test_setup(test_names, world_begin),
 		cmocka_unit_test_setup(test_a_poll_reads_no_message, world_begin),
 		cmocka_unit_test_setup(test_a_session_keeps_its_numbers, world_begin),
