@@ -15,7 +15,8 @@
  *
  * Ownership: an event and all that it lends are valid until the next call of restante_client_next(),
  * restante_client_input_done() or restante_client_free(). Blocking: nothing here waits, but that GSSAPI
- * may ask the KDC for a ticket; nothing here opens a file but restante_client_new(). Threads: one at a time for one client, any number of clients.
+ * may ask the KDC for a ticket; nothing here opens a file but restante_client_new(). Threads: one at a time
+ * for one client, any number of clients.
  * Limits: a reply line of over 4,096 octets, a list of over 10,000,000 lines, a UIDL of over 1,024 octets end the
  * connection (RESTANTE_BROKEN); sizes are 64 bits. What a server says of sizes is a hint and never
  * decides how much is read.
@@ -48,7 +49,7 @@ void *restante_client_input_buffer(struct restante_client *client, size_t *room)
 void restante_client_input_done(struct restante_client *client, size_t size);
 /* What is to be sent; *size is 0 when there is nothing. */
 const void *restante_client_output(struct restante_client *client, size_t *size);
-/* So many of it are sent. Say so before what is received then: an answer to what has not left ends the connection. */
+/* So many of it are sent. Say so first: an answer to what has not left ends the connection. */
 void restante_client_output_done(struct restante_client *client, size_t size);
 /* Ends it from outside: the network failed, or it took too long. The reason becomes the last event. */
 void restante_client_abort(struct restante_client *client, enum restante_result reason, const char *text);

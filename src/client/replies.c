@@ -233,7 +233,7 @@ uncalled_step(struct restante_client *client)
 	if (step != STEP_AGAIN)
 		return step;
 	if (response_parse(&response, text_clean(line), &error) == 0 && response.status == RESPONSE_ERROR &&
-	    client->phase == PHASE_READY && quirk(client, QUIRK_FAREWELL))
+	    quirk(client, QUIRK_FAREWELL))
 		return client_end(client, RESTANTE_CLOSED, "the server ends the connection: %s", response.text);
 	return client_broken(client, "it says what nobody asked for: %s", line);
 }
