@@ -338,6 +338,9 @@ test_tls(void **state)
 		{ "stls", "A\n<+OK hello\n" CAPA("<STLS\n<SASL LOGIN\n<PIPELINING\n<UTF8\n") ">STLS\n<+OK\nT\n" CAPA("<SASL PLAIN\n")
 		  ">AUTH PLAIN AGFubmEAc2VjcmV0\n<+OK\n>CAPA\n<-ERR\n>QUIT\n<+OK\n.\n" },
 		{ "stls", "A\n<+OK hello\n>CAPA\n<-ERR\n>STLS\n<+OK\nT\n>CAPA\n<-ERR\n>USER anna\n<+OK\n>PASS secret\n<+OK\n>QUIT\n<+OK\n.\n" },
+		/* Nor where the server does not say anything new. */
+		{ "stls", "A\n<+OK hello\n" CAPA("<STLS\n<SASL LOGIN\n<PIPELINING\n") ">STLS\n<+OK\nT\n>CAPA\n<-ERR\n>USER anna\n<+OK\n"
+		  ">PASS secret\n<+OK\n>QUIT\n<+OK\n.\n" },
 		/* With TLS APOP is tried, before USER; the greeting's timestamp still counts. */
 		{ "stls", "A\n<+OK hello <1.2@pop.example>\n>CAPA\n<-ERR\n>STLS\n<+OK\nT\n>CAPA\n<-ERR\n"
 		  ">APOP anna 9e80c1a30c626f4ef208fb99b5aabfdb\n<+OK\n>QUIT\n<+OK\n.\n" },
