@@ -2,7 +2,7 @@
 
 #include "fetch/settle.h"
 
-#include <string.h>
+#include <stdio.h>
 
 /* Describes those that have not failed, and says which they are. */
 static size_t
@@ -49,6 +49,15 @@ outcomes_tell(struct state *state, struct parcel *const parcels[], size_t count,
 	return state_not_stored(state, not_stored, not_stored_count, error);
 }
 
+/* What is on the disk of the state is not known: what did not arrive must still look so. */
+static int
+parcels_leave(struct parcel *const parcels[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		parcel_leave(parcels[i]);
+	return -1;
+}
+
 static int
 some_settle(struct state *state, struct target *target, struct parcel *const parcels[], size_t count,
     struct error *error)
@@ -61,9 +70,9 @@ some_settle(struct state *state, struct target *target, struct parcel *const par
 	target_prepare(target, parcels, count);
 	good = good_describe(parcels, count, messages, described, was_intended);
 	if (state_intend(state, described, good, error) != 0)
-		return -1;
+		return parcels_leave(parcels, count);
 	target_commit(target, parcels, count);
-	return outcomes_tell(state, parcels, count, was_intended, error);
+	return outcomes_tell(state, parcels, count, was_intended, error) == 0 ? 0 : parcels_leave(parcels, count);
 }
 
 int
@@ -78,24 +87,31 @@ parcels_settle(struct state *state, struct target *target, struct parcel *const 
 	return 0;
 }
 
-/* What it is becomes known to the state before the next is asked for. */
+/*
+ * What it is becomes known to the state before the next is asked for, and before anything is removed: what is not in
+ * tmp/ any more counts as arrived.
+ */
 static int
 message_recover(struct state *state, struct target *target, const struct state_message *message,
     struct recovery *recovery, struct error *error)
 {
+	char mark[MARK_OCTETS_MAX + 1];
 	enum target_answer answer;
+	int result;
 
-	if (target_ask(target, message->mark, &answer, error) != 0)
+	snprintf(mark, sizeof(mark), "%s", message->mark);
+	if (target_ask(target, mark, &answer, error) != 0)
 		return -1;
-	if (answer == TARGET_ARRIVED) {
-		recovery->arrived_count++;
-		return state_stored(state, &message, 1, error);
-	}
-	if (answer == TARGET_NOT_ARRIVED)
-		recovery->not_arrived_count++;
+	recovery->arrived_count += answer == TARGET_ARRIVED;
+	recovery->not_arrived_count += answer == TARGET_NOT_ARRIVED;
+	recovery->unknown_count += answer == TARGET_UNKNOWN;
+	if (answer == TARGET_ARRIVED)
+		result = state_stored(state, &message, 1, error);
 	else
-		recovery->unknown_count++;
-	return state_not_stored(state, &message, 1, error);
+		result = state_not_stored(state, &message, 1, error);
+	if (result == 0)
+		target_clear(target, mark);
+	return result;
 }
 
 int

@@ -205,7 +205,7 @@ journal_append(struct journal *journal, struct state_line lines[], size_t count,
 	journal->size += size;
 	journal->synced_size = journal->size;
 	journal->line_count += count;
-	journal->is_sealed = false;
+	journal->has_written = true;
 	return 0;
 }
 
@@ -216,10 +216,10 @@ journal_seal(struct journal *journal)
 	char text[STATE_LINE_SIZE];
 	struct error error;
 
-	if (journal->is_sealed || journal->is_broken || journal->file < 0)
+	if (!journal->has_written || journal->is_broken)
 		return;
 	append_write(journal->file, text, state_line_write(&end, text), journal->size, "the state file", &error);
-	journal->is_sealed = true;
+	journal->has_written = false;
 }
 
 void
@@ -292,6 +292,7 @@ rewriting_show(struct journal_rewriting *r, struct error *error)
 	journal->size = journal->synced_size = r->size;
 	journal->line_count = r->line_count;
 	journal->is_sealed = true;
+	journal->has_written = false;
 	r->file = -1;
 	if (append_sync(journal->directory) == 0)
 		return 0;

@@ -15,6 +15,7 @@ struct journal {
 	uint64_t synced_size;	/* what is certainly on the disk: all but a seal */
 	size_t line_count;
 	bool is_broken;		/* a write failed: what of it is on the disk is not known */
+	bool has_written;	/* since it was opened or rewritten, and nothing failed */
 	bool is_sealed;		/* its last line is STATE_END: all before that was synced */
 };
 

@@ -62,24 +62,6 @@ state_names_make(struct state_names *names, const char *account, struct error *e
 	return 0;
 }
 
-/* A directory that was made is durable when the one above it is. */
-static int
-parent_sync(const char *path, struct error *error)
-{
-	char parent[PLACE_SIZE];
-	const char *slash = strrchr(path, '/');
-	int directory, result;
-
-	snprintf(parent, sizeof(parent), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	result = directory >= 0 ? append_sync(directory) : -1;
-	if (result != 0)
-		error_errno(error, append_errno_kind(), "cannot sync the directory %.150s", parent);
-	if (directory >= 0)
-		close(directory);
-	return result;
-}
-
 /* With those above it: "~/.local" need not be there. */
 static int
 directories_make(const char *path, struct error *error)
@@ -87,20 +69,41 @@ directories_make(const char *path, struct error *error)
 	char part[PLACE_SIZE];
 
 	if (path[0] != '/' || snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
-		return error_set(error, ERROR_PERMANENT, "the path of the state's directory is no absolute one, or too long");
+		return error_set(error, ERROR_PERMANENT, "the state's directory needs an absolute path, and a shorter one");
 	for (char *at = part + 1; at[-1] != '\0'; at++) {
 		char octet = *at;
 
 		if (octet != '/' && octet != '\0')
 			continue;
 		*at = '\0';
-		if (mkdir(part, 0700) == 0) {
-			if (parent_sync(part, error) != 0)
-				return -1;
-		} else if (errno != EEXIST) {
+		if (mkdir(part, 0700) != 0 && errno != EEXIST)
 			return error_errno(error, ERROR_PERMANENT, "cannot make the directory %.150s", part);
-		}
 		*at = octet;
+	}
+	return 0;
+}
+
+/* Those that may not be read are none of ours. */
+int
+state_directory_sync(const char *path, struct error *error)
+{
+	char part[PLACE_SIZE];
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *slash; (slash = strrchr(part, '/')) != NULL;) {
+		int directory, result;
+
+		slash[slash == part] = '\0';
+		directory = open(part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		result = directory >= 0 ? append_sync(directory) : 0;
+		if (result != 0)
+			error_errno(error, append_errno_kind(), "cannot sync the directory %.150s", part);
+		if (directory >= 0)
+			close(directory);
+		if (result != 0)
+			return -1;
+		if (slash == part)
+			break;
 	}
 	return 0;
 }

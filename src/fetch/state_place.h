@@ -15,3 +15,5 @@ struct state_names {
 int state_names_make(struct state_names *, const char *account, struct error *);
 /* The directory, made where it is missing, with those above it; 0700. Returns its descriptor. */
 int state_directory_open(const char *path, bool make, struct error *);
+/* Makes its name durable, and those of the directories above it. */
+int state_directory_sync(const char *path, struct error *);

@@ -241,6 +241,13 @@ parcel_end(struct parcel *parcel)
 	free(parcel);
 }
 
+void
+parcel_leave(struct parcel *parcel)
+{
+	if (parcel->append != NULL)
+		append_leave(parcel->append);
+}
+
 int
 parcel_result(const struct parcel *parcel, struct error *error)
 {
@@ -300,4 +307,13 @@ target_ask_nobody(struct target *target, const char *mark, enum target_answer *a
 	(void)error;
 	*answer = TARGET_UNKNOWN;
 	return 0;
+}
+
+void
+target_clear(struct target *target, const char *mark)
+{
+	const char *rest;
+
+	if (kind_find(mark, &rest) == target->ops && target->ops->clear != NULL)
+		target->ops->clear(target, rest);
 }

@@ -64,6 +64,11 @@ const char *parcel_mark(const struct parcel *);
 void parcel_describe(const struct parcel *, struct state_message *);
 /* In any case. What was not committed leaves nothing behind. NULL is fine. */
 void parcel_end(struct parcel *);
+/*
+ * The journal may say that it is intended, and could not be told that it did not arrive: what waits in tmp/ stays
+ * there after parcel_end(), so that target_ask() does not take it for arrived.
+ */
+void parcel_leave(struct parcel *);
 
 /*
  * Makes finished parcels durable where nobody sees them yet: before the intent is journalled. Each has
@@ -77,9 +82,11 @@ int parcel_result(const struct parcel *, struct error *);
 
 enum target_answer {
 	TARGET_ARRIVED,		/* and is durable there */
-	TARGET_NOT_ARRIVED,	/* and nothing is left of it */
+	TARGET_NOT_ARRIVED,
 	TARGET_UNKNOWN,		/* fetch it again, rather than lose it; it may then be there twice */
 };
 
-/* After a crash: did the message with this mark arrive? What is left of it otherwise is removed. */
+/* After a crash: did the message with this mark arrive? */
 int target_ask(struct target *, const char *mark, enum target_answer *, struct error *);
+/* It did not, and the journal says so, not before: removes what is left of it. Best effort. */
+void target_clear(struct target *, const char *mark);

@@ -27,6 +27,7 @@ struct target_ops {
 	void (*prepare)(struct parcel *const parcels[], size_t count);
 	void (*commit)(struct parcel *const parcels[], size_t count);
 	int (*ask)(struct target *, const char *mark, enum target_answer *, struct error *);
+	void (*clear)(struct target *, const char *mark);	/* NULL: nothing is ever left */
 };
 
 struct target {

@@ -172,8 +172,6 @@ maildir_ask(struct target *target, const char *text, enum target_answer *answer,
 		return target_ask_nobody(target, text, answer, error);
 	if (maildir_locate(target->rest, mark.unique, &found, error) != 0)
 		return -1;
-	if (found.in_tmp && maildir_tmp_remove(target->rest, mark.unique, error) != 0)
-		return -1;
 	if (found.in_place)
 		*answer = TARGET_ARRIVED;
 	else if (found.in_tmp)
@@ -181,6 +179,15 @@ maildir_ask(struct target *target, const char *text, enum target_answer *answer,
 	else
 		*answer = tmp_is_trusted(target, &mark, &found) ? TARGET_ARRIVED : TARGET_UNKNOWN;
 	return 0;
+}
+
+static void
+maildir_clear(struct target *target, const char *text)
+{
+	struct maildir_mark mark;
+
+	if (maildir_mark_parse(&mark, text))
+		maildir_tmp_remove(target->rest, mark.unique);
 }
 
 /* mbox: "SIZE:DIGEST" */
@@ -229,6 +236,7 @@ const struct target_ops target_maildir_ops = {
 	.prepare = store_prepare,
 	.commit = store_commit,
 	.ask = maildir_ask,
+	.clear = maildir_clear,
 };
 
 const struct target_ops target_mbox_ops = {

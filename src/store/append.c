@@ -240,6 +240,12 @@ append_end(struct append *append)
 		append->ops->end(append);
 }
 
+void
+append_leave(struct append *append)
+{
+	append->stays = true;
+}
+
 int
 append_sync(int file)
 {

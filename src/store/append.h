@@ -65,6 +65,7 @@ struct append {
 	/* Once it is committed: for a second before, nothing else had come or gone there. */
 	bool is_alone;
 	bool settled, committed;
+	bool stays;	/* append_leave() */
 	/* While it commits: set by the leader. */
 	struct append *next;
 	bool finished;
@@ -135,6 +136,11 @@ void append_commit_all(struct append *const appends[], size_t count);
 int append_commit(struct append *, struct append_group *group, struct error *);
 /* In any case, whatever became of it. NULL is fine. */
 void append_end(struct append *);
+/*
+ * What was settled and not committed stays where it waits after append_end(): somebody may have written down that
+ * what is not there any more has been committed.
+ */
+void append_leave(struct append *);
 
 /* For the stores: fsync(2), again when it was interrupted. */
 int append_sync(int file);

@@ -89,7 +89,7 @@ maildir_append_end(struct append *append)
 	struct maildir_append *a = maildir_append_of(append);
 	char path[NAME_MAX + 8];
 
-	if (a->where == IN_TMP) {
+	if (a->where == IN_TMP && !append->stays) {
 		tmp_path(a, path);
 		unlinkat(a->maildir, path, 0);
 	}
@@ -301,12 +301,19 @@ file_show(struct maildir_append *a)
 		a->append.result = maildir_append_failure(&a->append.error, "move into new", a->name);
 }
 
-/* Not known to be durable, so it must not stay. */
+/* Not known to be durable, so it must not stay. In tmp/ it tells whoever looks there that it has not arrived. */
 static void
 file_hide(struct maildir_append *a, const struct error *error)
 {
+	char path[NAME_MAX + 8];
+
 	a->append.error = *error;
 	a->append.result = -1;
+	tmp_path(a, path);
+	if (renameat(a->new, a->name, a->maildir, path) == 0) {
+		a->where = IN_TMP;
+		return;
+	}
 	unlinkat(a->new, a->name, 0);
 	a->where = NOWHERE;
 }

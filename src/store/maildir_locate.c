@@ -180,13 +180,13 @@ maildir_locate(const char *path, const char *unique, struct maildir_found *found
 	return 0;
 }
 
-int
-maildir_tmp_remove(const char *path, const char *unique, struct error *error)
+void
+maildir_tmp_remove(const char *path, const char *unique)
 {
 	char name[PLACE_SIZE + NAME_MAX + 8];
 
 	snprintf(name, sizeof(name), "%s/tmp/%s", path, unique);
-	return unlink(name) == 0 || errno == ENOENT ? 0 : failure(error, "remove", name);
+	unlink(name);
 }
 
 int
