@@ -38,7 +38,8 @@ struct look {
 	size_t size;
 	bool takes;			/* the line is an author's */
 	bool is_message_id;		/* the first such line */
-	bool owes_space;		/* spaces were seen since the last octet of the value */
+	bool has_value;			/* an octet of the value was seen */
+	bool owes_space;		/* and spaces behind it */
 	bool has_line, has_message_id;
 };
 
@@ -78,7 +79,7 @@ name_end(struct look *look)
 	look->takes = look->is_message_id = false;
 	for (size_t i = 0; i < sizeof(authors_lines) / sizeof(authors_lines[0]); i++)
 		look->takes = look->takes || strcmp(look->name, authors_lines[i]) == 0;
-	look->owes_space = false;
+	look->has_value = look->owes_space = false;
 	look->place = PLACE_VALUE;
 	if (!look->takes)
 		return;
@@ -118,12 +119,13 @@ value_take(struct look *look, unsigned char octet)
 	if (!look->takes)
 		return;
 	if (octet == ' ' || octet == '\t' || octet == '\n') {
-		look->owes_space = look->owes_space || look->place == PLACE_VALUE;
+		look->owes_space = look->has_value;
 		return;
 	}
 	if (look->owes_space)
 		value_put(look, ' ');
 	look->owes_space = false;
+	look->has_value = true;
 	value_put(look, octet);
 }
 
