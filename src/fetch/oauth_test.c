@@ -353,6 +353,26 @@ test_files(void **state)
 	    "account a: there is no OAuth 2 login yet; run: restante login a");
 }
 
+/* What cannot be put in place leaves nothing behind: clean() looks. */
+static void
+test_failed_save(void **state)
+{
+	struct oauth_tokens tokens = { .access = "one", .refresh = "rt" };
+	struct account account = account_of("a");
+	char path[PATH_SIZE], text[PATH_SIZE + 64];
+	struct error error;
+
+	(void)state;
+	path_of(path, "a.token");
+	unlink(path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(oauth_tokens_save(&tokens, &account, &settings, state_directory(), NULL, &error), -1);
+	snprintf(text, sizeof(text), "%s: Is a directory", path);
+	assert_string_equal(error.text, text);
+	assert_int_equal(error.kind, ERROR_TEMPORARY);
+	assert_int_equal(rmdir(path), 0);
+}
+
 /* The desktop's keyring, where there is one: then the file has no refresh token. */
 static void
 test_keyring(void **state)
@@ -432,6 +452,7 @@ main(void)
 		cmocka_unit_test(test_wait),
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_failed_save),
 		cmocka_unit_test(test_keyring),
 		cmocka_unit_test(test_settings),
 	};
