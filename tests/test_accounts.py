@@ -420,12 +420,16 @@ def test_setup_tries_the_usual_names(home, surroundings):
     assert "server = localhost:%d\n" % server.port in home.read()
 
 
-@pytest.mark.parametrize("answer, is_used", [("y", True), ("n", False), ("", False), ("of course", False)])
-def test_setup_asks_before_it_follows_dns_to_another_domain(home, surroundings, answer, is_used):
+@pytest.mark.parametrize("domain, answer, is_used", [
+    ("example.invalid", "y", True), ("example.invalid", "n", False), ("example.invalid", "", False),
+    ("example.invalid", "of course", False), ("host", "n", False)])
+def test_setup_asks_before_it_follows_dns_to_another_domain(home, surroundings, domain, answer, is_used):
+    """localhost is not below host, whatever it ends with."""
     server = surroundings.pop()
-    surroundings.names({"_pop3s._tcp.example.invalid": [(0, 0, server.port, "localhost")],
-                        "_pop3._tcp.example.invalid": [(0, 0, server.port, "localhost"), (1, 0, 1, "localhost")]})
-    said = home.run("setup", "anna@example.invalid", answers=answer + 6 * "\n", status=OK if is_used else UNAVAILABLE)[1]
+    surroundings.names({"_pop3s._tcp." + domain: [(0, 0, server.port, "localhost")],
+                        "_pop3._tcp." + domain: [(0, 0, server.port, "localhost"), (1, 0, 1, "localhost")]})
+    home.environment.update(RESTANTE_TEST_POP3S_PORT="1", RESTANTE_TEST_POP3_PORT="1")
+    said = home.run("setup", "anna@" + domain, answers=answer + 6 * "\n", status=OK if is_used else UNAVAILABLE)[1]
     assert said.count("says that its mail is at localhost, in another domain") == 1
     assert (server.said != []) == os.path.exists(home.config) == is_used
 
