@@ -221,19 +221,30 @@ check_secret(const struct checking *checking)
 	}
 }
 
-/* The name is part of the names of files. */
+/* The name is part of the names of files, among them NAME for the state and NAME.token. */
+static bool
+name_is_sound(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *p = name; *p != '\0'; p++)
+		if (!isalnum((unsigned char)*p) && strchr("-_.@+", *p) == NULL)
+			return false;
+	return length > 0 && name[0] != '.' && name[0] != '-' &&
+	       (length < 6 || strcmp(name + length - 6, ".token") != 0);
+}
+
 static void
 check_name(const struct checking *checking)
 {
 	const char *name = checking->account->name;
 
-	for (const char *p = name; *p != '\0'; p++)
-		if (!isalnum((unsigned char)*p) && strchr("-_.@+", *p) == NULL)
-			name = "";
-	if (name[0] == '\0' || name[0] == '.' || name[0] == '-')
+	if (!name_is_sound(name))
 		problem_add(checking->problems, checking->end,
-		    "`%s` is no name for an account; write letters, digits, and - _ . @ + between them",
-		    checking->account->name);
+		    "`%s` is no name for an account; write letters, digits, and - _ . @ + between them, and no "
+		    ".token "
+		    "at the end",
+		    name);
 }
 
 void

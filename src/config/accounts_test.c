@@ -34,6 +34,7 @@ read_text(const char *text, struct accounts *accounts, char *problems, size_t si
 }
 
 #define GOOD   "server = pop.example.org\nuser = anna\n"
+#define NO_TOKEN "and no .token at the end"
 #define HEX_64 "0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789abcdef"
 
 static const struct {
@@ -122,9 +123,11 @@ static const struct {
 	{ "account a {\n" GOOD "timeout_seconds = 4\n}\n",
 	    ":4: timeout_seconds = 4 is out of range; it must be from 5 to 3600" },
 	{ "account \"a/b\" {\n" GOOD "}\n",
-	    ":4: `a/b` is no name for an account; write letters, digits, and - _ . @ + between them" },
+	    ":4: `a/b` is no name for an account; write letters, digits, and - _ . @ + between them, " NO_TOKEN },
 	{ "account \"..\" {\n" GOOD "}\n",
-	    ":4: `..` is no name for an account; write letters, digits, and - _ . @ + between them" },
+	    ":4: `..` is no name for an account; write letters, digits, and - _ . @ + between them, " NO_TOKEN },
+	{ "account \"a.token\" {\n" GOOD "}\n",
+	    ":4: `a.token` is no name for an account; write letters, digits, and - _ . @ + between them, " NO_TOKEN },
 	{ "account a {\n" GOOD "}\naccount a {\n" GOOD "}\n",
 	    ":5: there is a section with the title `a` already; give this one another" },
 	{ "account a {\n" GOOD, ":4: the file ends inside a section; close it with }" },
@@ -239,7 +242,8 @@ test_servers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
-		snprintf(text, sizeof(text), "account a { server = \"%s\"\nuser = u }\n", servers[i].server);
+		snprintf(text, sizeof(text), "account a { server = \"%s\"\nuser = u\npin = \"%s\" }\n", servers[i].server,
+		    i % 2 == 0 ? HEX_64 : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno+/=");
 		assert_int_equal(read_text(text, &accounts, problems, sizeof(problems), &error), 0);
 		assert_string_equal(accounts.all[0].host, servers[i].host);
 		assert_int_equal(accounts.all[0].port, servers[i].port);
