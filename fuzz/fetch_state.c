@@ -1,6 +1,7 @@
 /*
- * The state file of an account, as anything may have left it: reading it may fail, but what is read is written
- * and read again the same. The first octet chooses between a file and a line of it, which gets its checksum here.
+ * The state file of an account, as anything may have left it: reading it may fail, but what is read is
+ * written and read again the same. The first octet chooses between a file and a line of it, which gets its
+ * checksum here.
  */
 
 #include <fcntl.h>

@@ -2,9 +2,9 @@
  * See match.h.
  *
  * What is digested of a header is a list of what authors write, rather than all but what servers add: the
- * latter are many and not known in advance (Received, Return-Path, Delivered-To, X-UIDL, Status, X-Mozilla-Status,
- * X-Spam-..., and whatever a migration tool leaves). What an author wrote tells messages apart well enough
- * together with Message-ID and size.
+ * latter are many and not known in advance (Received, Return-Path, Delivered-To, X-UIDL, Status,
+ * X-Mozilla-Status, X-Spam-..., and whatever a migration tool leaves). What an author wrote tells messages
+ * apart well enough together with Message-ID and size.
  */
 
 #include "fetch/match.h"

@@ -42,8 +42,8 @@ struct match_pair {
  */
 bool match_is_due(size_t listed_count, size_t known_count, size_t expected_count);
 /*
- * Pairs of old and new; pairs[] has room for the smaller of the two counts. Returns how many, or
- * -1: no memory. Each message is in one pair at most; what could be either of two different ones is left out.
+ * Pairs of old and new; pairs[] has room for the smaller of the two counts. Returns how many, or -1: no
+ * memory. Each message is in one pair at most; what could be either of two different ones is left out.
  */
 ptrdiff_t match_messages(const struct match_message known[], size_t known_count,
     const struct match_message listed[], size_t listed_count, struct match_pair pairs[]);

@@ -88,8 +88,8 @@ parcels_settle(struct state *state, struct target *target, struct parcel *const 
 }
 
 /*
- * What it is becomes known to the state before the next is asked for, and before anything is removed: what is not in
- * tmp/ any more counts as arrived.
+ * What it is becomes known to the state before the next is asked for, and before anything is removed: what
+ * is not in tmp/ any more counts as arrived.
  */
 static int
 message_recover(struct state *state, struct target *target, const struct state_message *message,

@@ -17,8 +17,9 @@
 #include "fetch/target.h"
 
 /*
- * At most target_batch_max() parcels. Each has its own outcome in parcel_result(). -1: the state could not be told; then
- * no parcel of these may be deleted on the server, and what became of them the next recovery finds out.
+ * At most target_batch_max() parcels. Each has its own outcome in parcel_result(). -1: the state could not
+ * be told; then no parcel of these may be deleted on the server, and what became of them the next recovery
+ * finds out.
  */
 int parcels_settle(struct state *, struct target *, struct parcel *const[], size_t count, struct error *);
 

@@ -2,12 +2,12 @@
  * What is known of the messages of an account: one file for each, DIRECTORY/ACCOUNT, an append-only
  * journal of checksummed lines. A function that changes it returns 0 when the change is on the disk.
  *
- * A crash in the middle of a change leaves the change away, or a beginning of it. Anything else that is wrong with
- * the file is an error (ERROR_PERMANENT) that says what to do: a state that is silently forgotten would
- * have all mail fetched once more.
+ * A crash in the middle of a change leaves the change away, or a beginning of it. Anything else that is
+ * wrong with the file is an error (ERROR_PERMANENT) that says what to do: a state that is silently forgotten
+ * would have all mail fetched once more.
  *
- * After a change has failed nothing more can be changed until the state is opened again: whether it reached the
- * disk is not known.
+ * After a change has failed nothing more can be changed until the state is opened again: whether it reached
+ * the disk is not known.
  *
  * What is lent (UIDLs, marks, messages) stays until state_close(), but the fields of a message change
  * with the state. Threads: one at a time for one state.
@@ -66,8 +66,8 @@ size_t state_intended_count(const struct state *);
 /* Before target_commit(): uidl, octets, digests, mark. */
 int state_intend(struct state *, const struct state_message *const[], size_t count, struct error *);
 /*
- * Before DELE: uidl of what was intended, which keeps what it had then; octets, digests, stored_time and is_skipped
- * of what was not.
+ * Before DELE: uidl of what was intended, which keeps what it had then; octets, digests, stored_time and
+ * is_skipped of what was not.
  */
 int state_stored(struct state *, const struct state_message *const[], size_t count, struct error *);
 /* What was intended has not arrived: uidl, which becomes unknown (or stored, if it was stored before). */

@@ -35,7 +35,8 @@ messages_change(struct state *state, line_make *make, const struct state_message
 	result = 0;
 	for (size_t i = 0; i < count && result == 0; i++) {
 		result = uidl_check(messages[i]->uidl, error);
-		lines[i].text = (struct state_text){ messages[i]->uidl, strnlen(messages[i]->uidl, UIDL_OCTETS_MAX) };
+		lines[i].text = (struct state_text){ messages[i]->uidl,
+			strnlen(messages[i]->uidl, UIDL_OCTETS_MAX) };
 		if (result == 0)
 			result = make(state, messages[i], &lines[i], error);
 	}
@@ -155,7 +156,8 @@ state_moved(struct state *state, const struct state_move moves[], size_t count, 
 int
 state_value_set(struct state *state, const char *key, const char *value, struct error *error)
 {
-	struct state_line line = { .verb = STATE_VALUE, .word = { key, strlen(key) }, .text = { value, strlen(value) } };
+	struct state_line line = { .verb = STATE_VALUE, .word = { key, strlen(key) },
+		.text = { value, strlen(value) } };
 
 	if (!state_word_valid(key, line.word.size, STATE_KEY_OCTETS_MAX) ||
 	    !state_text_valid(value, 0, STATE_VALUE_OCTETS_MAX))

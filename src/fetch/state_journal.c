@@ -2,10 +2,10 @@
  * See state_journal.h.
  *
  * Every write is synced before the next begins, so that a crash can tear the last one alone: any part of it
- * may be missing or be zeros. Each line says where its write began; the seal, which is not synced, counts as a part of
- * the write behind it. A line that is damaged, with no line behind it
- * that began later, belongs to the last write: nothing was promised of it, and it is passed over. With such a line
- * behind it, it was on the disk once, and is damaged.
+ * may be missing or be zeros. Each line says where its write began; the seal, which is not synced, counts as
+ * a part of the write behind it. A line that is damaged, with no line behind it that began later, belongs to
+ * the last write: nothing was promised of it, and it is passed over. With such a line behind it, it was on
+ * the disk once, and is damaged.
  */
 
 #include "fetch/state_journal.h"

@@ -23,16 +23,16 @@ struct journal {
 typedef int journal_apply(void *context, const struct state_line *, struct error *);
 
 /*
- * Reads all of the file, which directory and names say. 1: there was one. 0: there is none. -1: damaged,
- * or not readable. What a crash tore at its end is passed over. Unless it is sealed it must be rewritten before
+ * Reads all of the file, which directory and names say. 1: there was one. 0: there is none. -1: damaged, or
+ * not readable. What a crash tore at its end is passed over. Unless it is sealed it must be rewritten before
  * it is relied on: what was read may not be on the disk.
  */
 int journal_read(struct journal *, bool read_only, journal_apply *, void *context, struct error *);
 /* Appends them in one write, and syncs. Their start is set. */
 int journal_append(struct journal *, struct state_line lines[], size_t count, struct error *);
 /*
- * After the last write: from now on damage before this is told from a crash, and the next to read it need not
- * rewrite it. Best effort, not synced: should it get lost, that is no harm.
+ * After the last write: from now on damage before this is told from a crash, and the next to read it need
+ * not rewrite it. Best effort, not synced: should it get lost, that is no harm.
  */
 void journal_seal(struct journal *);
 void journal_close(struct journal *);

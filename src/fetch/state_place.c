@@ -69,7 +69,8 @@ directories_make(const char *path, struct error *error)
 	char part[PLACE_SIZE];
 
 	if (path[0] != '/' || snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
-		return error_set(error, ERROR_PERMANENT, "the state's directory needs an absolute path, and a shorter one");
+		return error_set(error, ERROR_PERMANENT,
+		    "the state's directory needs an absolute path, and a shorter one");
 	for (char *at = part + 1; at[-1] != '\0'; at++) {
 		char octet = *at;
 

@@ -56,7 +56,8 @@ recipient_take(struct target *target, const char *text, struct error *error)
 	if (text == NULL || text[0] == '\0') {
 		const struct passwd *caller = getpwuid(getuid());
 
-		if (caller == NULL || snprintf(own, sizeof(own), "%s@localhost", caller->pw_name) >= (int)sizeof(own))
+		if (caller == NULL ||
+		    snprintf(own, sizeof(own), "%s@localhost", caller->pw_name) >= (int)sizeof(own))
 			return 0;
 		text = own;
 	}

@@ -65,8 +65,8 @@ void parcel_describe(const struct parcel *, struct state_message *);
 /* In any case. What was not committed leaves nothing behind. NULL is fine. */
 void parcel_end(struct parcel *);
 /*
- * The journal may say that it is intended, and could not be told that it did not arrive: what waits in tmp/ stays
- * there after parcel_end(), so that target_ask() does not take it for arrived.
+ * The journal may say that it is intended, and could not be told that it did not arrive: what waits in tmp/
+ * stays there after parcel_end(), so that target_ask() does not take it for arrived.
  */
 void parcel_leave(struct parcel *);
 

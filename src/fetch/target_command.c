@@ -1,7 +1,7 @@
 /*
  * Collected mail to a command: sh -c TEXT, the message on its standard input with LF line ends. In its
- * environment are SENDER, RECIPIENT and RESTANTE_ACCOUNT. It has taken the message when it exits with 0; else the
- * status means what sysexits.h says. What it writes to its standard output goes where errors go.
+ * environment are SENDER, RECIPIENT and RESTANTE_ACCOUNT. It has taken the message when it exits with 0;
+ * else the status means what sysexits.h says. What it writes to its standard output goes where errors go.
  */
 
 #include <errno.h>

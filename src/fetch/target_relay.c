@@ -24,7 +24,8 @@ host_take(struct target *target, const char *rest, struct error *error)
 	size_t size = colon != NULL ? (size_t)(colon - rest) : 0;
 	bool in_brackets = size > 2 && rest[0] == '[' && rest[size - 1] == ']';
 
-	if (size == 0 || size >= HOST_SIZE || colon[1] == '\0' || (!in_brackets && memchr(rest, ':', size) != NULL))
+	if (size == 0 || size >= HOST_SIZE || colon[1] == '\0' ||
+	    (!in_brackets && memchr(rest, ':', size) != NULL))
 		return error_set(error, ERROR_PERMANENT, "%.100s: write HOST:PORT, [ADDRESS]:PORT or unix:PATH",
 		    target->place);
 	target->host = in_brackets ? strndup(rest + 1, size - 2) : strndup(rest, size);

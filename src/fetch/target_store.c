@@ -2,11 +2,11 @@
  * The exact targets: a Maildir and an mbox, by way of store/append.h, and what can be found out of them
  * after a crash.
  *
- * The mark of a message in a Maildir is the boot in which it was written, its tmp/ and the name of its
- * file. On the same boot a name that is gone from tmp/ has been moved, even if its owner has moved
- * or deleted the message since: tmp/ was synced with the name in it before the mark was journalled. That holds
- * for as long as nobody cleans tmp/ of old files (36 hours is the custom) and for the same tmp/. On another boot only
- * a file that is found has arrived.
+ * The mark of a message in a Maildir is the boot in which it was written, its tmp/ and the name of its file.
+ * On the same boot a name that is gone from tmp/ has been moved, even if its owner has moved or deleted the
+ * message since: tmp/ was synced with the name in it before the mark was journalled. That holds for as long
+ * as nobody cleans tmp/ of old files (36 hours is the custom) and for the same tmp/. On another boot only a
+ * file that is found has arrived.
  *
  * The mark of one in an mbox is the digest of its text and how large the mbox was.
  */

@@ -1,7 +1,7 @@
 /*
  * The Received line of a message that was collected (RFC 5321, section 4.4, as fetchmail and getmail write
- * it). No Delivered-To is written: the message has been delivered before, and one with the address of an account would
- * make the mail of somebody who forwards it there a loop.
+ * it). No Delivered-To is written: the message has been delivered before, and one with the address of an
+ * account would make the mail of somebody who forwards it there a loop.
  */
 
 #include <stdio.h>

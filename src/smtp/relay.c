@@ -1,9 +1,9 @@
 /*
  * See relay.h.
  *
- * Each step is sent when the one before has been answered: one message does not gain by more. What the server
- * says about this message or this recipient is the last word on it; that it is not there, or
- * does not speak as agreed, is never held against the message.
+ * Each step is sent when the one before has been answered: one message does not gain by more. What the
+ * server says about this message or this recipient is the last word on it; that it is not there, or does not
+ * speak as agreed, is never held against the message.
  */
 
 #include "smtp/relay.h"

@@ -44,8 +44,8 @@ void relay_close(struct relay *);
  */
 int relay_greet(struct relay *, struct error *);
 /*
- * One message, after relay_greet(). One whose last answer was lost may have been delivered: it is EX_TEMPFAIL then, since
- * mail that comes twice is better than none.
+ * One message, after relay_greet(). One whose last answer was lost may have been delivered: it is
+ * EX_TEMPFAIL then, since mail that comes twice is better than none.
  */
 int relay_message(struct relay *, const struct relay_letter *, struct error *);
 /* Has the server ended a connection that waits for the next message, or said something unasked? */

@@ -15,10 +15,10 @@
  * The lock of a session is not taken: mail arrives while a session is open, whose numbers do not
  * change.
  *
- * Threads: one delivery at a time in one thread; those of different threads meet in a group. The
- * first that commits leads: it shows all that wait by then for the same Maildir or mbox, syncs once
- * for all of them, and each learns its own outcome. What they do not share fails for one alone; what they do
- * (the sync of one directory, or of one mbox) fails for all that share it.
+ * Threads: one delivery at a time in one thread; those of different threads meet in a group. The first that
+ * commits leads: it shows all that wait by then for the same Maildir or mbox, syncs once for all of them,
+ * and each learns its own outcome. What they do not share fails for one alone; what they do (the sync of one
+ * directory, or of one mbox) fails for all that share it.
  */
 #pragma once
 
@@ -121,8 +121,8 @@ int append_put(struct append *, const char *piece, size_t size, struct error *);
 /* That was all. ERROR_FULL as from append_begin(). */
 int append_finish(struct append *, struct error *);
 /*
- * Of one that came in pieces, before it is committed: by what it will be found again. In a Maildir the unique
- * part of its file's name (maildir_locate.h), in an mbox a digest of its text (mbox_ask.h).
+ * Of one that came in pieces, before it is committed: by what it will be found again. In a Maildir the
+ * unique part of its file's name (maildir_locate.h), in an mbox a digest of its text (mbox_ask.h).
  */
 const char *append_name(const struct append *);
 /*
@@ -137,8 +137,8 @@ int append_commit(struct append *, struct append_group *group, struct error *);
 /* In any case, whatever became of it. NULL is fine. */
 void append_end(struct append *);
 /*
- * What was settled and not committed stays where it waits after append_end(): somebody may have written down that
- * what is not there any more has been committed.
+ * What was settled and not committed stays where it waits after append_end(): somebody may have written down
+ * that what is not there any more has been committed.
  */
 void append_leave(struct append *);
 

@@ -12,7 +12,7 @@ enum whereabouts { NOWHERE, IN_TMP, IN_NEW };
 struct maildir_append {
 	struct append append;	/* first: the two share their address */
 	int maildir, new, file;	/* -1: not open */
-	int quota;		/* -1, or the Maildir whose quota it is: maildir, or that of which it is a folder */
+	int quota;		/* -1, or whose quota it is: maildir, or that of which it is a folder */
 	struct stat new_status;
 	bool new_synced;	/* with another delivery to the same directory */
 	enum whereabouts where;

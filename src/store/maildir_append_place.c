@@ -110,7 +110,8 @@ parts_open(struct maildir_append *a, struct error *error)
 	a->append.is_alone = a->append.is_alone || append_is_quiet(&a->new_status);
 	if (fstatat(a->maildir, "cur", &status, 0) == 0)
 		return 0;
-	return errno == ENOENT ? maildir_append_part(a, "cur", error) : maildir_append_failure(error, "look at", "cur");
+	return errno == ENOENT ? maildir_append_part(a, "cur", error) :
+	    maildir_append_failure(error, "look at", "cur");
 }
 
 /* The quota is the Maildir's in which a folder lies. */

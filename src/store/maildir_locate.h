@@ -14,7 +14,7 @@ struct maildir_found {
 	dev_t tmp_device;	/* of tmp/ */
 	ino_t tmp_inode;
 	bool in_tmp;
-	/* In new/ or cur/ of the Maildir or of a folder of its Maildir++, where other programs may have moved it. */
+	/* In new/ or cur/ of the Maildir or of a folder of its Maildir++, wherever it was moved. */
 	bool in_place;
 };
 

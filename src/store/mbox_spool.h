@@ -11,7 +11,7 @@
 struct mbox_spool {
 	int file;
 	uint64_t begin, end;	/* of the text in the file, its final empty line included */
-	char digest[MBOX_DIGEST_SIZE + 1];	/* the UIDL it will have, but for what tells equal messages apart */
+	char digest[MBOX_DIGEST_SIZE + 1];	/* the UIDL to come, without what tells equal ones apart */
 	struct append_lines lines;
 	struct mbox_quote quote;
 };

@@ -1,7 +1,7 @@
 /*
  * Mail that is collected exactly once: a client collects from a server that forgets nothing but what it was
- * told to delete, is stopped at any point, by a power failure or by kill -9, and comes again. Then every message is
- * in the maildrop once. Each sync left out is missed.
+ * told to delete, is stopped at any point, by a power failure or by kill -9, and comes again. Then every
+ * message is in the maildrop once. Each sync left out is missed.
  */
 
 #include <dirent.h>
