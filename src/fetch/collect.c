@@ -59,12 +59,15 @@ void
 collect_progress(struct collect *collect)
 {
 	const struct progress_numbers numbers = {
-		.message_count = collect->message_count, .message_done_count = collect->message_done_count,
-		.octets = collect->octets, .octets_done = collect->octets_done,
+		.message_count = collect->message_count,
+		.message_done_count = collect->message_done_count,
+		.octets = collect->octets,
+		.octets_done = collect->octets_done,
 		.begin_milliseconds = collect->begin_milliseconds,
 	};
 
-	report_progress(collect->settings.report, collect->settings.slot, collect->settings.account->name, &numbers);
+	report_progress(
+	    collect->settings.report, collect->settings.slot, collect->settings.account->name, &numbers);
 }
 
 static void
@@ -88,19 +91,26 @@ static int
 target_make(struct collect *collect, struct error *error)
 {
 	const struct account *account = collect->settings.account;
-	const char *place = collect->settings.context->place != NULL ? collect->settings.context->place : account->place;
+	const char *place =
+	    collect->settings.context->place != NULL ? collect->settings.context->place : account->place;
 	const char *path = strchr(place, ':');
 	char expanded[PLACE_SIZE], home[PLACE_SIZE];
 	const struct target_settings settings = {
-		.place = expanded, .recipient = account->recipient, .sender = account->sender,
-		.trace = account->trace != 0, .account = account->name, .server = account->host,
+		.place = expanded,
+		.recipient = account->recipient,
+		.sender = account->sender,
+		.trace = account->trace != 0,
+		.account = account->name,
+		.server = account->host,
 	};
 
 	snprintf(expanded, sizeof(expanded), "%s", place);
 	if (path != NULL && path[1] == '~') {
-		if (!home_expand(home, sizeof(home), path + 1) || (size_t)snprintf(expanded, sizeof(expanded), "%.*s:%s",
-		    (int)(path - place), place, home) >= sizeof(expanded))
-			return error_set(error, ERROR_PERMANENT, "%s: there is no home directory, or it is too long", place);
+		if (!home_expand(home, sizeof(home), path + 1) ||
+		    (size_t)snprintf(expanded, sizeof(expanded), "%.*s:%s", (int)(path - place), place, home) >=
+			sizeof(expanded))
+			return error_set(
+			    error, ERROR_PERMANENT, "%s: there is no home directory, or it is too long", place);
 	}
 	return target_open(&collect->target, &settings, error);
 }
@@ -114,7 +124,8 @@ report_recovery(struct collect *collect, const struct recovery *recovery)
 	    REPORT_FIELDS(FIELD_NUMBER("arrived", recovery->arrived_count),
 		FIELD_NUMBER("not_arrived", recovery->not_arrived_count),
 		FIELD_NUMBER("unknown", recovery->unknown_count)),
-	    "the last run was cut off: of what it had in hand %zu arrived and %zu not; for %zu nobody can tell, so "
+	    "the last run was cut off: of what it had in hand %zu arrived and %zu not; for %zu nobody can "
+	    "tell, so "
 	    "they are fetched again and may be there twice",
 	    recovery->arrived_count, recovery->not_arrived_count, recovery->unknown_count);
 }
@@ -126,12 +137,13 @@ open_all(struct collect *collect, struct error *error)
 	const char *account = collect->settings.account->name;
 	struct recovery recovery = { 0 };
 
-	if (state_open(&collect->state, collect->settings.context->state_directory, account, collect->settings.is_dry,
-		error) != 0)
+	if (state_open(&collect->state, collect->settings.context->state_directory, account,
+		collect->settings.is_dry, error) != 0)
 		return -1;
 	if (collect->settings.is_dry)
 		return 0;
-	if (target_make(collect, error) != 0 || recovery_run(collect->state, collect->target, &recovery, error) != 0)
+	if (target_make(collect, error) != 0 ||
+	    recovery_run(collect->state, collect->target, &recovery, error) != 0)
 		return -1;
 	report_recovery(collect, &recovery);
 	if (collect->settings.is_refetch && state_forget_all(collect->state, error) != 0)
@@ -146,15 +158,17 @@ static bool
 is_too_early(struct collect *collect)
 {
 	int64_t delay = strtoll(state_value(collect->state, "login-delay"), NULL, 10);
-	int64_t wait = policy_login_wait(strtoll(state_value(collect->state, "login-time"), NULL, 10), delay,
-	    collect->policy.now);
+	int64_t wait = policy_login_wait(
+	    strtoll(state_value(collect->state, "login-time"), NULL, 10), delay, collect->policy.now);
 
 	collect->is_inexact = strcmp(state_value(collect->state, "sizes"), "inexact") == 0;
 	collect->login_delay_seconds = delay > 0 ? (uint64_t)delay : 0;
 	if (wait == 0)
 		return false;
-	collect_problem(collect, EX_TEMPFAIL, "the server wants %" PRId64 " seconds between two logins (LOGIN-DELAY), "
-	    "so nothing was asked: come again in %" PRId64 " seconds", delay, wait);
+	collect_problem(collect, EX_TEMPFAIL,
+	    "the server wants %" PRId64 " seconds between two logins (LOGIN-DELAY), "
+	    "so nothing was asked: come again in %" PRId64 " seconds",
+	    delay, wait);
 	return true;
 }
 
@@ -188,8 +202,9 @@ note_server(struct collect *collect)
 {
 	struct restante_client *client = collect->settings.link->client;
 	const char *account = collect->settings.account->name;
-	long days = (restante_client_capabilities(client) & RESTANTE_HAS_EXPIRE) != 0 ?
-	    restante_client_expire_days(client) : RESTANTE_NEVER;
+	long days = (restante_client_capabilities(client) & RESTANTE_HAS_EXPIRE) != 0
+			? restante_client_expire_days(client)
+			: RESTANTE_NEVER;
 	char text[256], value[32];
 	struct error error;
 
@@ -204,8 +219,8 @@ note_server(struct collect *collect)
 	if (strcmp(value, state_value(collect->state, "expire")) == 0)
 		return;
 	if (policy_expire_note(&collect->policy, days, text, sizeof(text)) != NULL)
-		report_event(collect->settings.report, REPORT_NOTE, account, REPORT_FIELDS(FIELD_NUMBER("days", days)),
-		    "%s", text);
+		report_event(collect->settings.report, REPORT_NOTE, account,
+		    REPORT_FIELDS(FIELD_NUMBER("days", days)), "%s", text);
 	if (!collect->settings.is_dry && state_value_set(collect->state, "expire", value, &error) != 0)
 		collect_problem(collect, outcome_of_error(error.kind), "%s", error.text);
 }
@@ -275,7 +290,7 @@ is_worth_another(struct collect *collect, enum restante_result result, unsigned 
 		*failure_count = 0;
 	collect->progress_count = 0;
 	if (!outcome_may_pass(result) || *failure_count >= collect->settings.context->retries ||
-	    collect->login_delay_seconds > 0 || stop_is_asked(collect->settings.stop) || collect->status != EX_OK)
+	    collect->login_delay_seconds > 0 || stop_is_asked(collect->settings.stop) || collect->is_ending)
 		return false;
 	getrandom(&chance, sizeof(chance), 0);
 	report_event(collect->settings.report, REPORT_NOTE, collect->settings.account->name,
@@ -325,12 +340,13 @@ report_sums(struct collect *collect)
 
 	writer_init(&out, text, sizeof(text) - 1, NULL, NULL);
 	if (sums->fetched_count > 0) {
-		writer_printf(&out, "%" PRIu64 " message%s (", sums->fetched_count,
-		    sums->fetched_count == 1 ? "" : "s");
+		writer_printf(
+		    &out, "%" PRIu64 " message%s (", sums->fetched_count, sums->fetched_count == 1 ? "" : "s");
 		text_octets(&out, sums->fetched_octets);
 		writer_text(&out, collect->settings.is_dry ? ") to fetch" : ") fetched");
 	}
-	put_sum(&out, sums->deleted_count, collect->settings.is_dry ? "to delete on the server" : "deleted on the server");
+	put_sum(&out, sums->deleted_count,
+	    collect->settings.is_dry ? "to delete on the server" : "deleted on the server");
 	put_sum(&out, sums->skipped_count, "skipped");
 	put_sum(&out, sums->too_big_count, "too big");
 	put_sum(&out, sums->failed_count, "failed");
@@ -341,7 +357,9 @@ report_sums(struct collect *collect)
 	text[out.used] = '\0';
 	report_event(collect->settings.report,
 	    sums->fetched_count + sums->deleted_count + sums->skipped_count + sums->failed_count > 0 ||
-		collect->settings.is_dry ? REPORT_DONE : REPORT_IDLE,
+		    collect->settings.is_dry
+		? REPORT_DONE
+		: REPORT_IDLE,
 	    collect->settings.account->name,
 	    REPORT_FIELDS(FIELD_NUMBER("status", collect->status), FIELD_NUMBER("fetched", sums->fetched_count),
 		FIELD_NUMBER("octets", sums->fetched_octets), FIELD_NUMBER("deleted", sums->deleted_count),

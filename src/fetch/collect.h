@@ -1,9 +1,9 @@
 /*
  * One run of one account: what is new on the server goes into the target, what need not stay there is deleted.
  *
- * Exactly once: a message is stored and the state says so on the disk before DELE is sent (settle.h), and it counts as
- * deleted when QUIT was answered. A connection that is lost is made again, a few times, with the rest. Blocks; a thread
- * of its own for each account.
+ * Exactly once: a message is stored and the state says so on the disk before DELE is sent (settle.h), and it
+ * counts as deleted when QUIT was answered. A connection that is lost is made again, a few times, with the
+ * rest. Blocks; a thread of its own for each account.
  */
 #pragma once
 
@@ -17,10 +17,10 @@ struct collect_settings {
 	const struct account *account;
 	struct report *report;
 	struct credentials *credentials;
-	struct link *link;		/* initialized; link_cut() may be used on it meanwhile */
+	struct link *link; /* initialized; link_cut() may be used on it meanwhile */
 	struct stop *stop;
-	unsigned slot;			/* of its progress line */
-	bool is_dry;			/* change nothing, neither here nor there */
+	unsigned slot; /* of its progress line */
+	bool is_dry;   /* change nothing, neither here nor there */
 	bool is_refetch;
 };
 
@@ -30,8 +30,8 @@ struct collect_sums {
 };
 
 struct collect_result {
-	int status;			/* of sysexits.h */
-	uint64_t login_delay_seconds;	/* the least time between two logins that the server takes; 0: any */
+	int status;                   /* of sysexits.h */
+	uint64_t login_delay_seconds; /* the least time between two logins that the server takes; 0: any */
 	struct collect_sums sums;
 };
 

@@ -17,7 +17,8 @@ begin(struct collect *collect, const struct asked *asked, const struct survey_me
 	report_event(collect->settings.report, REPORT_LISTED, collect->settings.account->name,
 	    REPORT_FIELDS(FIELD_NUMBER("number", message->number), FIELD_NUMBER("octets", message->octets),
 		FIELD_NUMBER("came", collect->parcel_octets)),
-	    "message %" PRIu64 " has %" PRIu64 " octets and not %" PRIu64 " as LIST says: it is asked for once more, alone",
+	    "message %" PRIu64 " has %" PRIu64 " octets and not %" PRIu64
+	    " as LIST says: it is asked for once more, alone",
 	    message->number, collect->parcel_octets, message->octets);
 }
 
@@ -46,9 +47,10 @@ conclude(struct collect *collect, const struct survey_message *message)
 	}
 	collect->sums.failed_count++;
 	collect->is_ending = true;
-	collect_problem(collect, EX_PROTOCOL, "the server sends message %" PRIu64 " with %" PRIu64 " octets and then with %"
-	    PRIu64 ": it cannot be believed, and nothing more is fetched in this run", message->number,
-	    collect->doubt_octets, collect->parcel_octets);
+	collect_problem(collect, EX_PROTOCOL,
+	    "the server sends message %" PRIu64 " with %" PRIu64 " octets and then with %" PRIu64
+	    ": it cannot be believed, and nothing more is fetched in this run",
+	    message->number, collect->doubt_octets, collect->parcel_octets);
 	return false;
 }
 

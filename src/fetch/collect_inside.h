@@ -10,7 +10,7 @@
 
 /* Indexes of messages of the survey: what is still to be done with them, in order. */
 struct queue {
-	size_t *indexes;	/* room for all messages */
+	size_t *indexes; /* room for all messages */
 	size_t count, next;
 };
 
@@ -20,15 +20,15 @@ struct asked {
 	unsigned long command;
 	enum asked_kind kind;
 	size_t index;
-	size_t position;	/* of a message: in its queue */
-	uint64_t octets;	/* of a message, as LIST says */
+	size_t position; /* of a message: in its queue */
+	uint64_t octets; /* of a message, as LIST says */
 };
 
 /*
- * A message that is not as big as LIST says. Either LIST is not exact, as with many a server, or the server and we do not
- * mean the same message any more (a reply too many, a final dot too few). So nothing more is asked, what is still on
- * its way is thrown away, and then the message is asked for alone. If it comes the same once more, LIST is not exact:
- * the state remembers that, and sizes are not looked at again.
+ * A message that is not as big as LIST says. Either LIST is not exact, as with many a server, or the server and
+ * we do not mean the same message any more (a reply too many, a final dot too few). So nothing more is asked,
+ * what is still on its way is thrown away, and then the message is asked for alone. If it comes the same once
+ * more, LIST is not exact: the state remembers that, and sizes are not looked at again.
  */
 enum doubt { DOUBT_NONE, DOUBT_WAITS, DOUBT_ASKS };
 
@@ -37,49 +37,50 @@ struct collect {
 	struct collect_sums sums;
 	struct policy policy;
 	struct state *state;
-	struct target *target;		/* NULL: a dry run */
-	int status;			/* of what went wrong so far */
-	bool is_ending;			/* nothing new is begun */
-	bool may_delete;		/* the state can be trusted */
-	bool is_by_header;		/* a server without UIDL */
-	uint64_t progress_count;	/* messages that came to their end; was there any progress? */
-	uint64_t begin_milliseconds;	/* of the first message */
-	uint64_t octets, octets_done;	/* for people */
+	struct target *target;        /* NULL: a dry run */
+	int status;                   /* of what went wrong so far */
+	bool is_ending;               /* nothing new is begun */
+	bool may_delete;              /* the state can be trusted */
+	bool is_by_header;            /* a server without UIDL */
+	uint64_t progress_count;	/* messages that this connection has done with for good */
+	uint64_t begin_milliseconds;  /* of the first message */
+	uint64_t octets, octets_done; /* for people */
 	size_t message_count, message_done_count;
 	uint64_t login_delay_seconds;
 
-	bool is_inexact;		/* what LIST says of sizes */
+	bool is_inexact; /* what LIST says of sizes */
 
 	/* One connection: */
 	enum doubt doubt;
-	size_t doubt_position;		/* in the queue of messages */
-	uint64_t doubt_octets;		/* as the message came first */
+	size_t doubt_position; /* in the queue of messages */
+	uint64_t doubt_octets; /* as the message came first */
 	struct lists lists;
 	struct queue headers, messages, removals;
 	struct asked asked[LINK_WINDOW];
 	size_t asked_first, asked_count, reading_count;
 	uint64_t reading_octets;
-	struct parcel *parcel;		/* the message that comes in just now */
+	struct parcel *parcel; /* the message that comes in just now */
 	uint64_t parcel_octets;
-	bool is_refused;		/* the target cannot take it: the rest is thrown away */
+	bool is_refused; /* the target cannot take it: the rest is thrown away */
 	struct parcel *batch[TARGET_BATCH_MAX];
 	size_t batch_indexes[TARGET_BATCH_MAX], batch_count;
 	uint64_t batch_octets;
-	char *header;			/* the header that comes in just now */
+	char *header; /* the header that comes in just now */
 	size_t header_size;
-	size_t *confirmed;		/* DELE was answered */
+	size_t *confirmed; /* DELE was answered */
 	size_t confirmed_count;
-	bool is_quit_asked, is_quit;	/* asked for, answered */
+	bool is_quit_asked, is_quit; /* asked for, answered */
 };
 
 /* collect.c: one more thing that went wrong. */
-void collect_problem(struct collect *, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void collect_problem(struct collect *, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void collect_failure(struct collect *, enum restante_result, const char *text);
 void collect_progress(struct collect *);
 
 /*
- * collect_plan.c: finds out which messages are known, and what is to become of each. RESTANTE_OK, and what is to be done is
- * in the queues (nothing, where is_ending is set); else why the connection ended.
+ * collect_plan.c: finds out which messages are known, and what is to become of each. RESTANTE_OK, and what is
+ * to be done is in the queues (nothing, where is_ending is set); else why the connection ended.
  */
 enum restante_result collect_plan(struct collect *);
 

@@ -1,6 +1,6 @@
 /*
- * The conversation behind the lists: commands are asked for ahead of their answers, as far as a window goes, and
- * the answers are taken in their order. What the server has to wait for is asked as early as it can be.
+ * The conversation behind the lists: commands are asked for ahead of their answers, as far as a window goes,
+ * and the answers are taken in their order. What the server has to wait for is asked as early as it can be.
  */
 
 #include "fetch/collect_inside.h"
@@ -37,8 +37,12 @@ push(struct collect *collect, unsigned long command, enum asked_kind kind, size_
 {
 	if (command == 0)
 		return false;
-	collect->asked[(collect->asked_first + collect->asked_count++) % LINK_WINDOW] = (struct asked){
-		.command = command, .kind = kind, .index = index, .position = collect->messages.next - 1, .octets = octets };
+	collect->asked[(collect->asked_first + collect->asked_count++) % LINK_WINDOW] =
+	    (struct asked){ .command = command,
+		    .kind = kind,
+		    .index = index,
+		    .position = collect->messages.next - 1,
+		    .octets = octets };
 	if (kind == ASKED_HEADER || kind == ASKED_MESSAGE)
 		collect->reading_count++;
 	collect->reading_octets += octets;
@@ -50,7 +54,8 @@ ask_removal(struct collect *collect)
 {
 	size_t index = collect->removals.indexes[collect->removals.next++];
 
-	return push(collect, restante_client_dele(collect->settings.link->client, message_of(collect, index)->number),
+	return push(collect,
+	    restante_client_dele(collect->settings.link->client, message_of(collect, index)->number),
 	    ASKED_DELETION, index, 0);
 }
 
@@ -60,8 +65,8 @@ ask_message(struct collect *collect)
 	size_t index = collect->messages.indexes[collect->messages.next++];
 	const struct survey_message *message = message_of(collect, index);
 
-	return push(collect, restante_client_retr(collect->settings.link->client, message->number), ASKED_MESSAGE, index,
-	    message->octets < AHEAD_OCTETS ? message->octets : AHEAD_OCTETS);
+	return push(collect, restante_client_retr(collect->settings.link->client, message->number),
+	    ASKED_MESSAGE, index, message->octets < AHEAD_OCTETS ? message->octets : AHEAD_OCTETS);
 }
 
 static bool
@@ -69,7 +74,8 @@ ask_header(struct collect *collect)
 {
 	size_t index = collect->headers.indexes[collect->headers.next++];
 
-	return push(collect, restante_client_top(collect->settings.link->client, message_of(collect, index)->number, 0),
+	return push(collect,
+	    restante_client_top(collect->settings.link->client, message_of(collect, index)->number, 0),
 	    ASKED_HEADER, index, 0);
 }
 
@@ -105,7 +111,7 @@ may_ask_message(const struct collect *collect)
 	if (collect->doubt == DOUBT_WAITS || (collect->doubt == DOUBT_ASKS && collect->asked_count > 0))
 		return false;
 	return !queue_is_empty(&collect->messages) && !collect->is_ending &&
-	    (collect->reading_octets < AHEAD_OCTETS || collect->reading_count == 0);
+	       (collect->reading_octets < AHEAD_OCTETS || collect->reading_count == 0);
 }
 
 static bool
@@ -189,8 +195,8 @@ take_data(struct collect *collect, const struct asked *asked, const struct resta
 		collect->begin_milliseconds = clock_milliseconds();
 	collect->octets_done += size;
 	collect_progress(collect);
-	if ((collect->parcel == NULL && parcel_begin(&collect->parcel, collect->target, message_of(collect, asked->index)->uidl,
-		&error) != 0) ||
+	if ((collect->parcel == NULL && parcel_begin(&collect->parcel, collect->target,
+					    message_of(collect, asked->index)->uidl, &error) != 0) ||
 	    parcel_write(collect->parcel, data, size, &error) != 0)
 		refuse(collect, asked->index, &error);
 }
@@ -208,10 +214,10 @@ take_message(struct collect *collect, const struct asked *asked)
 		return;
 	}
 	collect->message_done_count++;
-	collect->progress_count++;
 	if (collect->is_refused)
 		return;
-	if ((collect->parcel == NULL && parcel_begin(&collect->parcel, collect->target, message->uidl, &error) != 0) ||
+	if ((collect->parcel == NULL &&
+		parcel_begin(&collect->parcel, collect->target, message->uidl, &error) != 0) ||
 	    parcel_finish(collect->parcel, &error) != 0) {
 		refuse(collect, asked->index, &error);
 		return;

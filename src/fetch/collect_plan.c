@@ -24,7 +24,8 @@ note(struct collect *collect, size_t count, const char *words)
 {
 	if (count > 0)
 		report_event(collect->settings.report, REPORT_NOTE, collect->settings.account->name,
-		    REPORT_FIELDS(FIELD_NUMBER("count", count)), "%zu message%s %s", count, plural(count), words);
+		    REPORT_FIELDS(FIELD_NUMBER("count", count)), "%zu message%s %s", count, plural(count),
+		    words);
 }
 
 static void
@@ -33,15 +34,18 @@ note_lists(struct collect *collect)
 	const struct survey *survey = &collect->lists.survey;
 
 	if (!survey_fits(survey)) {
-		collect_problem(collect, EX_PROTOCOL, "the lists of the server (LIST and UIDL) contradict each other: nobody "
+		collect_problem(collect, EX_PROTOCOL,
+		    "the lists of the server (LIST and UIDL) contradict each other: nobody "
 		    "can tell which message is which, so nothing was fetched");
 		collect->is_ending = true;
 		return;
 	}
 	note(collect, survey->nameless_count,
 	    "listed without a UIDL: left alone, since nobody can tell whether they were fetched before");
-	note(collect, survey->sizeless_count, "with a UIDL that LIST does not have: taken as it is, of unknown size");
-	note(collect, survey->same_count, "with the UIDL of another: each is fetched, as \"UIDL (2)\" and so on");
+	note(collect, survey->sizeless_count,
+	    "with a UIDL that LIST does not have: taken as it is, of unknown size");
+	note(collect, survey->same_count,
+	    "with the UIDL of another: each is fetched, as \"UIDL (2)\" and so on");
 }
 
 static const struct state_message *
@@ -103,19 +107,25 @@ without_uidl(struct collect *collect)
 		collect_failure(collect, result, collect->lists.text);
 		collect->is_ending = true;
 	} else if (collect->policy.keep != KEEP_NONE) {
-		collect_problem(collect, EX_UNAVAILABLE, "the server has no UIDL, without which nobody can tell what was "
-		    "fetched before; it can be collected from where nothing is kept on it: say `keep = none` if you want that");
+		collect_problem(collect, EX_UNAVAILABLE,
+		    "the server has no UIDL, without which nobody can tell what was "
+		    "fetched before; it can be collected from where nothing is kept on it: say `keep = none` "
+		    "if you want that");
 		collect->is_ending = true;
 	} else {
 		collect->is_by_header = true;
-		report_event(collect->settings.report, REPORT_NOTE, collect->settings.account->name, REPORT_FIELDS(),
+		report_event(collect->settings.report, REPORT_NOTE, collect->settings.account->name,
+		    REPORT_FIELDS(),
 		    "the server has no UIDL: messages are told from each other by their headers");
 		return name_by_headers(collect);
 	}
 	return RESTANTE_OK;
 }
 
-/* Stored messages of which no list has told yet that they are gone; removable: whose removal was due, or the server's to do. */
+/*
+ * Stored messages of which no list has told yet that they are gone; removable: whose removal was due, or is the
+ * server's to do.
+ */
 struct remembered {
 	struct match_message *messages;
 	size_t count, expected_count, removable_count;
@@ -163,25 +173,31 @@ move(struct collect *collect, const struct match_pair pairs[], size_t count, str
 
 /* A dry run does not write what it has found out: it can only say so. */
 static void
-conclude_match(struct collect *collect, const struct remembered *remembered, const struct match_pair pairs[],
-    size_t count)
+conclude_match(
+    struct collect *collect, const struct remembered *remembered, const struct match_pair pairs[], size_t count)
 {
 	size_t listed_count = collect->lists.survey.count;
 	struct error error;
 
 	if (!policy_goes_on(count, remembered->expected_count)) {
-		collect_problem(collect, EX_DATAERR, "all UIDLs on the server are new, though %zu message%s fetched before "
-		    "should be there, and not one could be recognized: another maildrop, or all mail was removed by "
-		    "another program. Nothing was fetched; with --refetch everything is, and what is there twice then is yours "
-		    "to remove", remembered->expected_count, plural(remembered->expected_count));
+		collect_problem(collect, EX_DATAERR,
+		    "all UIDLs on the server are new, though %zu message%s fetched before "
+		    "should be there, and not one could be recognized: another maildrop, or all mail was "
+		    "removed by "
+		    "another program. Nothing was fetched; with --refetch everything is, and what is there "
+		    "twice then is yours "
+		    "to remove",
+		    remembered->expected_count, plural(remembered->expected_count));
 		collect->is_ending = true;
 		return;
 	}
 	if (count > 0)
 		report_event(collect->settings.report, REPORT_NOTE, collect->settings.account->name,
 		    REPORT_FIELDS(FIELD_NUMBER("recognized", count), FIELD_NUMBER("new", listed_count - count)),
-		    "all UIDLs on the server are new, as after a move to another server: %zu message%s recognized by size, "
-		    "Message-ID and header, %zu new", count, plural(count), listed_count - count);
+		    "all UIDLs on the server are new, as after a move to another server: %zu message%s "
+		    "recognized by size, "
+		    "Message-ID and header, %zu new",
+		    count, plural(count), listed_count - count);
 	if (collect->settings.is_dry && count > 0)
 		collect->is_ending = true;
 	else if (!collect->settings.is_dry && move(collect, pairs, count, &error) != 0) {
@@ -266,8 +282,10 @@ decide(struct collect *collect, size_t index)
 	const struct survey_message *message = &collect->lists.survey.messages[index];
 	const struct state_message *found = known(collect, message);
 	const struct policy_message told = {
-		.octets = message->octets, .newer_count = collect->lists.survey.count - 1 - index,
-		.is_stored = found != NULL, .is_skipped = found != NULL && found->is_skipped,
+		.octets = message->octets,
+		.newer_count = collect->lists.survey.count - 1 - index,
+		.is_stored = found != NULL,
+		.is_skipped = found != NULL && found->is_skipped,
 		.stored_time = found != NULL ? found->stored_time : 0,
 	};
 	enum policy_step step = message->uidl != NULL ? policy_step(&collect->policy, &told) : POLICY_LEAVE;
@@ -296,7 +314,7 @@ queues_make(struct collect *collect)
 	collect->removals.indexes = calloc(count, sizeof(size_t));
 	collect->confirmed = calloc(count, sizeof(size_t));
 	return collect->headers.indexes != NULL && collect->messages.indexes != NULL &&
-	    collect->removals.indexes != NULL && collect->confirmed != NULL;
+	       collect->removals.indexes != NULL && collect->confirmed != NULL;
 }
 
 /* The numbers are those of this connection: what an earlier one has done is in the sums. */
@@ -313,7 +331,8 @@ decide_all(struct collect *collect)
 	report_event(collect->settings.report, REPORT_LISTED, collect->settings.account->name,
 	    REPORT_FIELDS(FIELD_NUMBER("messages", survey->count),
 		FIELD_NUMBER("new", collect->messages.count + collect->headers.count),
-		FIELD_NUMBER("to_delete", collect->removals.count), FIELD_NUMBER("left", collect->sums.left_count)),
+		FIELD_NUMBER("to_delete", collect->removals.count),
+		FIELD_NUMBER("left", collect->sums.left_count)),
 	    "%zu message%s on the server, %zu new, %zu to delete", survey->count, plural(survey->count),
 	    collect->messages.count + collect->headers.count, collect->removals.count);
 }

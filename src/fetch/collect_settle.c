@@ -13,7 +13,8 @@ settle_one(struct collect *collect, struct parcel *parcel, size_t index)
 {
 	const struct survey_message *message = &collect->lists.survey.messages[index];
 	const struct policy_message told = {
-		.is_stored = true, .stored_time = collect->policy.now,
+		.is_stored = true,
+		.stored_time = collect->policy.now,
 		.newer_count = collect->lists.survey.count - 1 - index,
 	};
 	struct state_message described;
@@ -29,6 +30,7 @@ settle_one(struct collect *collect, struct parcel *parcel, size_t index)
 	}
 	memset(&described, 0, sizeof(described));
 	parcel_describe(parcel, &described);
+	collect->progress_count++;
 	collect->sums.fetched_count++;
 	collect->sums.fetched_octets += described.octets;
 	report_event(collect->settings.report, REPORT_FETCHED, collect->settings.account->name,
@@ -49,7 +51,8 @@ collect_settle(struct collect *collect)
 
 	if (collect->batch_count == 0)
 		return;
-	if (parcels_settle(collect->state, collect->target, collect->batch, collect->batch_count, &error) != 0) {
+	if (parcels_settle(collect->state, collect->target, collect->batch, collect->batch_count, &error) !=
+	    0) {
 		/* What became of them the next recovery finds out; until then the server keeps everything. */
 		collect_problem(collect, outcome_of_error(error.kind), "%s", error.text);
 		collect->is_ending = true;

@@ -20,12 +20,15 @@ static void
 skip(struct collect *collect, size_t index)
 {
 	const struct survey_message *message = &collect->lists.survey.messages[index];
-	const struct state_message told = { .uidl = message->uidl, .octets = message->octets, .is_skipped = true };
+	const struct state_message told = {
+		.uidl = message->uidl, .octets = message->octets, .is_skipped = true
+	};
 	const struct state_message *pointer = &told;
 	struct error error;
 
 	collect->sums.skipped_count++;
 	collect->message_done_count++;
+	collect->progress_count++;
 	if (!collect->settings.is_dry && state_stored(collect->state, &pointer, 1, &error) != 0) {
 		collect_problem(collect, outcome_of_error(error.kind), "%s", error.text);
 		collect->is_ending = true;
@@ -37,8 +40,7 @@ skip(struct collect *collect, size_t index)
 	    "message %llu is left on the server: the filter says skip", (unsigned long long)message->number);
 }
 
-static void
-delete(struct collect *collect, size_t index)
+static void delete (struct collect *collect, size_t index)
 {
 	collect->message_done_count++;
 	if (collect->may_delete)
@@ -49,16 +51,18 @@ void
 collect_verdict(struct collect *collect, size_t index)
 {
 	static void (*const steps[])(struct collect *, size_t) = {
-		[FILTER_FETCH] = fetch, [FILTER_SKIP] = skip, [FILTER_DELETE] = delete,
+		[FILTER_FETCH] = fetch,
+		[FILTER_SKIP] = skip,
+		[FILTER_DELETE] = delete,
 	};
 	const struct survey_message *message = &collect->lists.survey.messages[index];
 	const struct account *account = collect->settings.account;
 	enum filter_verdict verdict;
 	struct error error;
 
-	collect->progress_count++;
 	if (filter_ask(&verdict, account->filter, account->name, message->uidl, message->octets,
-		collect->header != NULL ? collect->header : "", collect->header_size, FILTER_SECONDS, &error) == 0) {
+		collect->header != NULL ? collect->header : "", collect->header_size, FILTER_SECONDS,
+		&error) == 0) {
 		steps[verdict](collect, index);
 		return;
 	}

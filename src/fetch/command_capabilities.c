@@ -1,4 +1,6 @@
-/* restante capabilities: what a server can do, before and under TLS, and logged in where an account says how. */
+/*
+ * restante capabilities: what a server can do, before and under TLS, and logged in where an account says how.
+ */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,20 +19,29 @@ static const struct {
 	unsigned bit;
 	const char *name;
 } capabilities[] = {
-	{ RESTANTE_HAS_CAPA, "CAPA" }, { RESTANTE_HAS_TOP, "TOP" }, { RESTANTE_HAS_USER, "USER" },
-	{ RESTANTE_HAS_SASL, "SASL" }, { RESTANTE_HAS_RESP_CODES, "RESP-CODES" },
-	{ RESTANTE_HAS_LOGIN_DELAY, "LOGIN-DELAY" }, { RESTANTE_HAS_PIPELINING, "PIPELINING" },
-	{ RESTANTE_HAS_EXPIRE, "EXPIRE" }, { RESTANTE_HAS_UIDL, "UIDL" },
-	{ RESTANTE_HAS_IMPLEMENTATION, "IMPLEMENTATION" }, { RESTANTE_HAS_STLS, "STLS" },
-	{ RESTANTE_HAS_AUTH_RESP_CODE, "AUTH-RESP-CODE" }, { RESTANTE_HAS_UTF8, "UTF8" },
-	{ RESTANTE_HAS_UTF8_USER, "UTF8 USER" }, { RESTANTE_HAS_LANG, "LANG" }, { RESTANTE_HAS_APOP, "APOP" },
+	{ RESTANTE_HAS_CAPA, "CAPA" },
+	{ RESTANTE_HAS_TOP, "TOP" },
+	{ RESTANTE_HAS_USER, "USER" },
+	{ RESTANTE_HAS_SASL, "SASL" },
+	{ RESTANTE_HAS_RESP_CODES, "RESP-CODES" },
+	{ RESTANTE_HAS_LOGIN_DELAY, "LOGIN-DELAY" },
+	{ RESTANTE_HAS_PIPELINING, "PIPELINING" },
+	{ RESTANTE_HAS_EXPIRE, "EXPIRE" },
+	{ RESTANTE_HAS_UIDL, "UIDL" },
+	{ RESTANTE_HAS_IMPLEMENTATION, "IMPLEMENTATION" },
+	{ RESTANTE_HAS_STLS, "STLS" },
+	{ RESTANTE_HAS_AUTH_RESP_CODE, "AUTH-RESP-CODE" },
+	{ RESTANTE_HAS_UTF8, "UTF8" },
+	{ RESTANTE_HAS_UTF8_USER, "UTF8 USER" },
+	{ RESTANTE_HAS_LANG, "LANG" },
+	{ RESTANTE_HAS_APOP, "APOP" },
 };
 
 struct probe {
 	const struct fetch_context *context;
 	struct report *report;
-	struct account *account;	/* its own copy */
-	const char *name;		/* "tls", "stls", "clear" */
+	struct account *account; /* its own copy */
+	const char *name;        /* "tls", "stls", "clear" */
 	int status;
 };
 
@@ -80,8 +91,8 @@ fail(struct probe *probe, int status, const char *text)
 {
 	probe->status = status;
 	report_event(probe->report, REPORT_PROBLEM, probe->account->name,
-	    REPORT_FIELDS(FIELD_TEXT("connection", probe->name), FIELD_NUMBER("status", status)), "%s: %s", probe->name,
-	    text);
+	    REPORT_FIELDS(FIELD_TEXT("connection", probe->name), FIELD_NUMBER("status", status)), "%s: %s",
+	    probe->name, text);
 	return -1;
 }
 
@@ -113,7 +124,9 @@ look(struct probe *probe, const struct credentials *credentials)
 static int
 look_account(const struct fetch_context *context, struct report *report, const struct account *account)
 {
-	static const char *const names[] = { [ACCOUNT_TLS] = "tls", [ACCOUNT_STLS] = "stls", [ACCOUNT_CLEAR] = "clear" };
+	static const char *const names[] = {
+		[ACCOUNT_TLS] = "tls", [ACCOUNT_STLS] = "stls", [ACCOUNT_CLEAR] = "clear"
+	};
 	struct account copy = *account;
 	struct probe probe = { .context = context, .report = report, .account = &copy };
 	struct credentials credentials = { 0 };
@@ -140,10 +153,12 @@ look_account(const struct fetch_context *context, struct report *report, const s
 static bool
 host_split(struct account *account, const char *text)
 {
-	const char *end = *text == '[' ? strchr(text, ']') : NULL, *colon = strchr(end != NULL ? end : text, ':');
+	const char *end = *text == '[' ? strchr(text, ']') : NULL,
+		   *colon = strchr(end != NULL ? end : text, ':');
 	size_t size = colon != NULL ? (size_t)(colon - text) : strlen(text);
 
-	if (colon != NULL && (!number_parse(colon + 1, &account->port) || account->port < 1 || account->port > 65535))
+	if (colon != NULL &&
+	    (!number_parse(colon + 1, &account->port) || account->port < 1 || account->port > 65535))
 		return false;
 	if (end != NULL && end - text + 1 != (ptrdiff_t)size)
 		return false;
@@ -195,7 +210,8 @@ look_at(const struct fetch_context *context, struct report *report, const char *
 	}
 	if (word != NULL && strpbrk(word, ".:[") != NULL)
 		return look_host(context, report, word);
-	status = wanted_read(&wanted, context, (char *const[]){ (char *)(uintptr_t)word }, word != NULL ? 1 : 0);
+	status =
+	    wanted_read(&wanted, context, (char *const[]){ (char *)(uintptr_t)word }, word != NULL ? 1 : 0);
 	if (status != WANTED_GO_ON)
 		return status;
 	status = EX_OK;

@@ -9,7 +9,9 @@
 static int
 run(struct fetch_context *context, char *const words[], int count, bool is_dry)
 {
-	struct jobs_settings settings = { .context = context, .words = words, .word_count = count, .is_dry = is_dry };
+	struct jobs_settings settings = {
+		.context = context, .words = words, .word_count = count, .is_dry = is_dry
+	};
 	struct wanted wanted;
 	struct error error;
 	int status = wanted_read(&wanted, context, words, count);

@@ -16,7 +16,8 @@
 static const char *
 known_as(const struct visit *visit, const struct survey_message *message)
 {
-	const struct state_message *found = message->uidl != NULL ? state_find(visit->state, message->uidl) : NULL;
+	const struct state_message *found =
+	    message->uidl != NULL ? state_find(visit->state, message->uidl) : NULL;
 
 	if (found == NULL || !found->is_stored)
 		return "new";
@@ -33,8 +34,8 @@ show(const struct visit *visit, const struct survey_message *message, const stru
 		FIELD_TEXT("uidl", message->uidl != NULL ? message->uidl : ""), FIELD_TEXT("state", known),
 		FIELD_TEXT("date", summary->date), FIELD_TEXT("from", summary->from),
 		FIELD_TEXT("subject", summary->subject)),
-	    "%6" PRIu64 " %10" PRIu64 "  %-7s  %.31s  %s  %s", message->number, message->octets, known, summary->date,
-	    summary->from, summary->subject);
+	    "%6" PRIu64 " %10" PRIu64 "  %-7s  %.31s  %s  %s", message->number, message->octets, known,
+	    summary->date, summary->from, summary->subject);
 }
 
 /* Up to the DONE of the command; a header that is refused leaves the summary empty. */

@@ -11,7 +11,7 @@
 #include "fetch/wanted.h"
 
 struct screen {
-	bool is_terminal;	/* which obeys what a stranger writes, if it is let */
+	bool is_terminal; /* which obeys what a stranger writes, if it is let */
 	char before;
 };
 
@@ -86,8 +86,10 @@ command_show(struct fetch_context *context, int argc, char **argv)
 	status = wanted_read(&wanted, context, words, count - 1);
 	if (status != WANTED_GO_ON)
 		return status;
-	status = wanted.count == 1 ? show(context, wanted.all[0], number) :
-	    command_fail(EX_USAGE, "there are %zu accounts: name the one whose message it is", wanted.count);
+	status = wanted.count == 1
+		     ? show(context, wanted.all[0], number)
+		     : command_fail(
+			   EX_USAGE, "there are %zu accounts: name the one whose message it is", wanted.count);
 	wanted_free(&wanted);
 	return status;
 }

@@ -48,8 +48,8 @@ credentials_get(struct credentials *credentials, const struct account *account, 
 	credentials->is_token = account_has_token(account);
 	pthread_mutex_lock(&one_at_a_time);
 	if (credentials->is_token)
-		outcome = account_token(account, state_directory, credentials->is_new_token_wanted, credentials->secret,
-		    sizeof(credentials->secret), error);
+		outcome = account_token(account, state_directory, credentials->is_new_token_wanted,
+		    credentials->secret, sizeof(credentials->secret), error);
 	else
 		outcome = account_password(account, credentials->secret, sizeof(credentials->secret), error);
 	pthread_mutex_unlock(&one_at_a_time);
@@ -61,7 +61,8 @@ credentials_get(struct credentials *credentials, const struct account *account, 
 void
 credentials_rest(struct credentials *credentials, const struct account *account)
 {
-	if (credentials->is_token || (account->secret != ACCOUNT_SECRET_FD && account->secret != ACCOUNT_SECRET_NONE))
+	if (credentials->is_token ||
+	    (account->secret != ACCOUNT_SECRET_FD && account->secret != ACCOUNT_SECRET_NONE))
 		credentials_wipe(credentials);
 }
 

@@ -12,12 +12,12 @@
 struct credentials {
 	bool is_there;
 	bool is_token;
-	bool is_new_token_wanted;	/* the one that is there was refused */
+	bool is_new_token_wanted; /* the one that is there was refused */
 	char secret[TOKEN_SIZE];
 };
 
 /* Nothing is asked for where the account's mechanisms need none. Blocks; one caller at a time asks. */
 int credentials_get(struct credentials *, const struct account *, const char *state_directory, struct error *);
-/* A run is over: wiped, but for what cannot be had a second time (a descriptor's line, what somebody has typed). */
+/* A run is over: wiped, but for what cannot be had twice (a descriptor's line, what somebody has typed). */
 void credentials_rest(struct credentials *, const struct account *);
 void credentials_wipe(struct credentials *);

@@ -1,4 +1,6 @@
-/* See filter.h. The header is in a file without a name, so that a command that reads none of it hinders nobody. */
+/*
+ * See filter.h. The header is in a file without a name, so that a command that reads none of it hinders nobody.
+ */
 
 #include "fetch/filter.h"
 
@@ -82,8 +84,8 @@ start(pid_t *child, const char *command, char *const variables[VARIABLES], int i
 	posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
 	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes,
-	    POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setflags(
+	    &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &broken);
 	outcome = posix_spawn(child, "/bin/sh", &actions, &attributes, words, variables_all);
@@ -125,7 +127,9 @@ static int
 verdict_of(enum filter_verdict *verdict, const char *answer, struct error *error)
 {
 	static const char *const words[] = {
-		[FILTER_FETCH] = "fetch", [FILTER_SKIP] = "skip", [FILTER_DELETE] = "delete",
+		[FILTER_FETCH] = "fetch",
+		[FILTER_SKIP] = "skip",
+		[FILTER_DELETE] = "delete",
 	};
 	size_t size;
 
@@ -153,11 +157,13 @@ conclude(pid_t child, int output, enum filter_verdict *verdict, unsigned timeout
 		if (errno != EINTR)
 			return error_errno(error, ERROR_TEMPORARY, "cannot wait for the filter");
 	if (!is_heard)
-		return error_set(error, ERROR_TEMPORARY, "the filter took longer than %u seconds", timeout_seconds);
+		return error_set(
+		    error, ERROR_TEMPORARY, "the filter took longer than %u seconds", timeout_seconds);
 	if (WIFSIGNALED(status))
 		return error_set(error, ERROR_TEMPORARY, "the filter was ended by signal %d", WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
-		return error_set(error, ERROR_TEMPORARY, "the filter failed with status %d", WEXITSTATUS(status));
+		return error_set(
+		    error, ERROR_TEMPORARY, "the filter failed with status %d", WEXITSTATUS(status));
 	return verdict_of(verdict, answer, error);
 }
 
@@ -183,8 +189,8 @@ run(enum filter_verdict *verdict, const char *command, char *const variables[VAR
 }
 
 int
-filter_ask(enum filter_verdict *verdict, const char *command, const char *account, const char *uidl, uint64_t octets,
-    const void *header, size_t size, unsigned timeout_seconds, struct error *error)
+filter_ask(enum filter_verdict *verdict, const char *command, const char *account, const char *uidl,
+    uint64_t octets, const void *header, size_t size, unsigned timeout_seconds, struct error *error)
 {
 	char *variables[VARIABLES] = { NULL };
 	int input = header_file(header, size, error), outcome = -1;

@@ -14,14 +14,15 @@
 
 static const struct {
 	const char *command;
-	int verdict;		/* -1: none */
-	const char *words;	/* of the error */
+	int verdict;       /* -1: none */
+	const char *words; /* of the error */
 } rows[] = {
 	{ "echo fetch", FILTER_FETCH, NULL },
 	{ "echo skip because", FILTER_SKIP, NULL },
 	{ "printf ' \\r\\n delete'", FILTER_DELETE, NULL },
 	{ "if grep -q '^Subject: spam'; then echo delete; else echo fetch; fi", FILTER_DELETE, NULL },
-	{ "test \"$RESTANTE_ACCOUNT $RESTANTE_UIDL $RESTANTE_SIZE\" = 'work u1 99' && echo skip", FILTER_SKIP, NULL },
+	{ "test \"$RESTANTE_ACCOUNT $RESTANTE_UIDL $RESTANTE_SIZE\" = 'work u1 99' && echo skip", FILTER_SKIP,
+	    NULL },
 	{ "echo fetch; yes | head -c 100000", FILTER_FETCH, NULL },
 	{ "true", -1, "neither" },
 	{ "echo deleted", -1, "`deleted`" },

@@ -5,13 +5,14 @@
 #include "fetch/match.h"
 #include "fetch/survey.h"
 
-/*
- * digests[] has a place for each message of the survey; those whose header was refused stay all 0. Pipelined. RESTANTE_OK, or
- * why the connection ended.
- */
 struct header_digests {
 	uint8_t message_id[LOOK_DIGEST_SIZE], header[LOOK_DIGEST_SIZE];
 };
+
+/*
+ * digests[] has a place for each message of the survey; those whose header was refused stay all 0. Pipelined.
+ * RESTANTE_OK, or why the connection ended.
+ */
 enum restante_result headers_look(struct link *, const struct survey *, struct header_digests digests[]);
 /* False: all 0. */
 bool header_is_known(const struct header_digests *);

@@ -34,7 +34,7 @@ struct job {
 	struct link link;
 	struct collect_result result;
 	pthread_t thread;
-	enum job_state state;		/* of JOB_RUNS the thread makes JOB_ENDS, under the lock */
+	enum job_state state; /* of JOB_RUNS the thread makes JOB_ENDS, under the lock */
 	unsigned slot, failure_count;
 	uint64_t due_milliseconds;
 	bool is_first;
@@ -48,8 +48,8 @@ struct jobs {
 	unsigned running_count, parallel;
 	pthread_mutex_t lock;
 	struct stop stop;
-	int ended, signals;		/* descriptors to wait for */
-	uint64_t cut_milliseconds;	/* 0: nobody is cut off */
+	int ended, signals;        /* descriptors to wait for */
+	uint64_t cut_milliseconds; /* 0: nobody is cut off */
 	bool is_reload_due;
 	int status;
 };
@@ -68,9 +68,15 @@ work(void *context)
 	struct job *job = context;
 	struct jobs *jobs = job->jobs;
 	const struct collect_settings settings = {
-		.context = jobs->settings->context, .account = job->account, .report = jobs->settings->report,
-		.credentials = &job->credentials, .link = &job->link, .stop = &jobs->stop, .slot = job->slot,
-		.is_dry = jobs->settings->is_dry, .is_refetch = jobs->settings->context->is_refetch && job->is_first,
+		.context = jobs->settings->context,
+		.account = job->account,
+		.report = jobs->settings->report,
+		.credentials = &job->credentials,
+		.link = &job->link,
+		.stop = &jobs->stop,
+		.slot = job->slot,
+		.is_dry = jobs->settings->is_dry,
+		.is_refetch = jobs->settings->context->is_refetch && job->is_first,
 	};
 
 	collect_account(&settings, &job->result);
@@ -171,7 +177,8 @@ schedule(struct jobs *jobs, struct job *job)
 	job->due_milliseconds = clock_milliseconds() + wait;
 	job->state = JOB_WAITS;
 	report_event(jobs->settings->report, REPORT_WATCH, job->account->name,
-	    REPORT_FIELDS(FIELD_NUMBER("milliseconds", wait)), "the next turn is in %" PRIu64 " seconds", wait / 1000);
+	    REPORT_FIELDS(FIELD_NUMBER("milliseconds", wait)), "the next turn is in %" PRIu64 " seconds",
+	    wait / 1000);
 }
 
 static void
@@ -281,7 +288,8 @@ is_over(const struct jobs *jobs)
 static void
 turn(struct jobs *jobs)
 {
-	struct pollfd waits[2] = { { .fd = jobs->signals, .events = POLLIN }, { .fd = jobs->ended, .events = POLLIN } };
+	struct pollfd waits[2] = { { .fd = jobs->signals, .events = POLLIN },
+		{ .fd = jobs->ended, .events = POLLIN } };
 
 	poll(waits, 2, wait_time(jobs));
 	hear(jobs);
@@ -315,7 +323,8 @@ jobs_run(const struct jobs_settings *settings, struct wanted *wanted)
 	pthread_mutex_init(&jobs.lock, NULL);
 	jobs.ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	jobs.signals = signals_open(settings->context->watch_seconds > 0, &error);
-	if (jobs.ended < 0 || jobs.signals < 0 || stop_init(&jobs.stop, &error) != 0 || jobs_make(&jobs, &error) != 0)
+	if (jobs.ended < 0 || jobs.signals < 0 || stop_init(&jobs.stop, &error) != 0 ||
+	    jobs_make(&jobs, &error) != 0)
 		return command_fail(EX_OSERR, "%s", jobs.ended < 0 ? "cannot make an event" : error.text);
 	loop(&jobs);
 	jobs_free(&jobs);

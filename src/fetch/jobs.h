@@ -1,6 +1,6 @@
 /*
- * Several accounts at once, a thread for each that is at work: once, or again and again until somebody stops the
- * program. Accounts do not wait for each other: each has turns and a back-off of its own.
+ * Several accounts at once, a thread for each that is at work: once, or again and again until somebody stops
+ * the program. Accounts do not wait for each other: each has turns and a back-off of its own.
  */
 #pragma once
 

@@ -54,26 +54,30 @@ set_flag(struct restante_options *options, enum restante_option option, uint64_t
 static bool
 set_server(struct restante_options *options, const struct account *account)
 {
-	return set_text(options, RESTANTE_HOST, account->host) && set_number(options, RESTANTE_PORT, account->port) &&
-	    set_text(options, RESTANTE_SECURITY, security_words[account->security]) &&
-	    set_flag(options, RESTANTE_CLEAR_PASSWORD, account->clear_password) &&
-	    set_text(options, RESTANTE_SERVER_NAME, account->server_name) &&
-	    set_text(options, RESTANTE_CA_FILE, account->ca_file) && set_text(options, RESTANTE_PIN, account->pin) &&
-	    set_text(options, RESTANTE_CERTIFICATE_FILE, account->certificate_file) &&
-	    set_text(options, RESTANTE_KEY_FILE, account->key_file) &&
-	    set_flag(options, RESTANTE_PIPELINING, account->pipelining) &&
-	    set_number(options, RESTANTE_WINDOW, LINK_WINDOW) &&
-	    set_number(options, RESTANTE_TIMEOUT, account->timeout_seconds);
+	return set_text(options, RESTANTE_HOST, account->host) &&
+	       set_number(options, RESTANTE_PORT, account->port) &&
+	       set_text(options, RESTANTE_SECURITY, security_words[account->security]) &&
+	       set_flag(options, RESTANTE_CLEAR_PASSWORD, account->clear_password) &&
+	       set_text(options, RESTANTE_SERVER_NAME, account->server_name) &&
+	       set_text(options, RESTANTE_CA_FILE, account->ca_file) &&
+	       set_text(options, RESTANTE_PIN, account->pin) &&
+	       set_text(options, RESTANTE_CERTIFICATE_FILE, account->certificate_file) &&
+	       set_text(options, RESTANTE_KEY_FILE, account->key_file) &&
+	       set_flag(options, RESTANTE_PIPELINING, account->pipelining) &&
+	       set_number(options, RESTANTE_WINDOW, LINK_WINDOW) &&
+	       set_number(options, RESTANTE_TIMEOUT, account->timeout_seconds);
 }
 
 static bool
 set_user(struct restante_options *options, const struct account *account, const struct credentials *credentials)
 {
 	return set_text(options, RESTANTE_USER, account->user) &&
-	    set_text(options, RESTANTE_AUTHORIZATION, account->authorization) &&
-	    set_text(options, RESTANTE_MECHANISMS, account->mechanisms) &&
-	    set_flag(options, RESTANTE_UTF8, account->utf8) && (!credentials->is_there ||
-	    set_text(options, credentials->is_token ? RESTANTE_TOKEN : RESTANTE_PASSWORD, credentials->secret));
+	       set_text(options, RESTANTE_AUTHORIZATION, account->authorization) &&
+	       set_text(options, RESTANTE_MECHANISMS, account->mechanisms) &&
+	       set_flag(options, RESTANTE_UTF8, account->utf8) &&
+	       (!credentials->is_there ||
+		   set_text(options, credentials->is_token ? RESTANTE_TOKEN : RESTANTE_PASSWORD,
+		       credentials->secret));
 }
 
 static void

@@ -7,7 +7,7 @@
 
 struct reading {
 	struct lists *lists;
-	unsigned long uidl, list;	/* commands; 0: answered */
+	unsigned long uidl, list; /* commands; 0: answered */
 };
 
 /* What cannot be kept, or believed, ends the connection. */
@@ -22,10 +22,11 @@ take_item(struct link *link, struct reading *reading, const struct restante_even
 	if (command == reading->uidl)
 		outcome = survey_uidl(survey, restante_event_number(event), restante_event_text(event), &error);
 	else if (command == reading->list)
-		outcome = survey_size(survey, restante_event_number(event), restante_event_octets(event), &error);
+		outcome =
+		    survey_size(survey, restante_event_number(event), restante_event_octets(event), &error);
 	if (outcome != 0)
-		restante_client_abort(link->client, error.kind == ERROR_PROTOCOL ? RESTANTE_BROKEN : RESTANTE_MEMORY,
-		    error.text);
+		restante_client_abort(
+		    link->client, error.kind == ERROR_PROTOCOL ? RESTANTE_BROKEN : RESTANTE_MEMORY, error.text);
 }
 
 static void
@@ -61,8 +62,8 @@ read_all(struct link *link, struct reading *reading)
 		else if (type == RESTANTE_EVENT_DONE)
 			take_done(reading, event);
 		else if (type == RESTANTE_EVENT_END)
-			return restante_event_result(event) != RESTANTE_OK ? restante_event_result(event) :
-			    RESTANTE_CLOSED;
+			return restante_event_result(event) != RESTANTE_OK ? restante_event_result(event)
+									   : RESTANTE_CLOSED;
 	}
 	return RESTANTE_OK;
 }

@@ -6,8 +6,8 @@
 
 struct lists {
 	struct survey survey;
-	enum restante_result uidl, list;	/* what became of the two commands */
-	char text[512];				/* what the server said where one was refused */
+	enum restante_result uidl, list; /* what became of the two commands */
+	char text[512];                  /* what the server said where one was refused */
 	bool is_logged_in;
 };
 

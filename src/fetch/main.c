@@ -2,11 +2,10 @@
  * restante, the program that collects mail from POP3 servers.
  *
  * It does:       `fetch` takes what is new on each server to the target of its account and has the server
- *                delete what need not stay there; the other commands show what is there.
- * It holds:      the password or token of an account while it logs in, a piece of a message on its way.
- * It never sees: another user's mail: it is nobody but its caller.
- * It talks to:   the servers of its accounts, and where an account says so an LMTP or SMTP server, a command, the
- *                provider of an OAuth 2 login.
+ * delete what need not stay there; the other commands show what is there. It holds:      the password or token
+ * of an account while it logs in, a piece of a message on its way. It never sees: another user's mail: it is
+ * nobody but its caller. It talks to:   the servers of its accounts, and where an account says so an LMTP or
+ * SMTP server, a command, the provider of an OAuth 2 login.
  */
 
 #include <signal.h>
@@ -26,12 +25,14 @@
 
 const struct command commands[] = {
 	{ "fetch", "[account ...]", "collect what is new, from all accounts or these", command_fetch },
-	{ "check", "[account ...]", "say what would be fetched and deleted; nothing is changed", command_check },
+	{ "check", "[account ...]", "say what would be fetched and deleted; nothing is changed",
+	    command_check },
 	{ "list", "[account ...]", "list the messages on the server", command_list },
 	{ "show", "[account] number", "print a message; it stays what it was", command_show },
 	{ "capabilities", "[account | host[:port] | URL]", "what a server can do, and what protects it",
 	    command_capabilities },
-	{ "setup", "[--dry-run] [--server host[:port]] [address]", "make an account, from a mail address", command_setup },
+	{ "setup", "[--dry-run] [--server host[:port]] [address]", "make an account, from a mail address",
+	    command_setup },
 	{ "login", "[--refresh-token] account", "log in to a server that wants OAuth 2, once", command_login },
 	{ "help", "[command]", "how a command is used", command_help },
 	{ "version", "", "say which version it is", command_version },
@@ -84,8 +85,8 @@ command_version(struct fetch_context *context, int argc, char **argv)
 }
 
 /*
- * Secrets stay out of core dumps and of the reach of others of the same uid. (No no_new_privs: a target's command
- * may be a sendmail(8) that is set-group-ID.)
+ * Secrets stay out of core dumps and of the reach of others of the same uid. (No no_new_privs: a target's
+ * command may be a sendmail(8) that is set-group-ID.)
  */
 static void
 lock_in(void)

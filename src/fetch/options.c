@@ -14,6 +14,7 @@
 #define LIST  4u
 #define SHOW  8u
 #define CAPA  16u
+#define OTHER 32u
 #define EVERY (~0u)
 #define TALKS (FETCH | CHECK | LIST | SHOW | CAPA)
 
@@ -21,7 +22,11 @@ static const struct {
 	const char *name;
 	unsigned bit;
 } bits[] = {
-	{ "fetch", FETCH }, { "check", CHECK }, { "list", LIST }, { "show", SHOW }, { "capabilities", CAPA },
+	{ "fetch", FETCH },
+	{ "check", CHECK },
+	{ "list", LIST },
+	{ "show", SHOW },
+	{ "capabilities", CAPA },
 };
 
 /* Each returns false where the value makes no sense. */
@@ -29,7 +34,7 @@ static bool
 take_config(struct fetch_context *context, const char *value)
 {
 	return (size_t)snprintf(context->config_path, sizeof(context->config_path), "%s", value) <
-	    sizeof(context->config_path);
+	       sizeof(context->config_path);
 }
 
 static bool
@@ -110,7 +115,8 @@ take_keep(struct fetch_context *context, const char *value)
 	if (strncmp(value, "newest ", 7) == 0)
 		return number_parse(value + 7, &context->keep_number);
 	context->keep = KEEP_DAYS;
-	if (digits >= sizeof(number) || (strcmp(value + digits, " days") != 0 && strcmp(value + digits, " day") != 0))
+	if (digits >= sizeof(number) ||
+	    (strcmp(value + digits, " days") != 0 && strcmp(value + digits, " day") != 0))
 		return false;
 	snprintf(number, sizeof(number), "%.*s", (int)digits, value);
 	return number_parse(number, &context->keep_number);
@@ -142,16 +148,19 @@ take_retries(struct fetch_context *context, const char *value)
 
 static const struct row {
 	const char *name;
-	char letter;		/* 0: it has none */
-	unsigned commands;	/* that take it behind their names; before the command all may stand */
-	const char *value;	/* NULL: it takes none */
+	char letter;       /* 0: it has none */
+	unsigned commands; /* that take it behind their names; before the command all may stand */
+	const char *value; /* NULL: it takes none */
 	bool (*take)(struct fetch_context *, const char *value);
 	const char *help;
 } rows[] = {
 	{ "config", 'c', EVERY, "FILE", take_config, "the configuration (~/.config/restante/config)" },
-	{ "account", 'a', TALKS, "URL", take_account, "a POP URL instead of accounts: pops://anna@mail.example.org" },
-	{ "to", 't', FETCH | CHECK, "PLACE", take_to, "where mail goes: maildir:PATH, mbox:PATH, lmtp:..., smtp:..., command:..." },
-	{ "keep", 'k', FETCH | CHECK, "WHAT", take_keep, "what stays on the server: all, none, \"30 days\" or \"newest 100\"" },
+	{ "account", 'a', TALKS, "URL", take_account,
+	    "a POP URL instead of accounts: pops://anna@mail.example.org" },
+	{ "to", 't', FETCH | CHECK, "PLACE", take_to,
+	    "where mail goes: maildir:PATH, mbox:PATH, lmtp:..., smtp:..., command:..." },
+	{ "keep", 'k', FETCH | CHECK, "WHAT", take_keep,
+	    "what stays on the server: all, none, \"30 days\" or \"newest 100\"" },
 	{ "dry-run", 'n', FETCH, NULL, take_dry_run, "change nothing; say what would be done" },
 	{ "refetch", 'r', FETCH | CHECK, NULL, take_refetch, "fetch what was fetched before, too" },
 	{ "parallel", 'p', FETCH | CHECK, "N", take_parallel, "so many accounts at once (4)" },
@@ -159,7 +168,8 @@ static const struct row {
 	{ "watch", 'w', FETCH, "SECONDS", take_watch, "stay, and look again and again" },
 	{ "json", 'j', TALKS, NULL, take_json, "one object on a line for each event" },
 	{ "quiet", 'q', TALKS, NULL, take_quiet, "say only what goes wrong" },
-	{ "verbose", 'v', TALKS, NULL, take_verbose, "say everything, with the conversation; secrets are masked" },
+	{ "verbose", 'v', TALKS, NULL, take_verbose,
+	    "say everything, with the conversation; secrets are masked" },
 	{ "transcript", 0, TALKS, "FILE", take_transcript, "write the conversation to a file" },
 	{ "help", 'h', EVERY, NULL, take_help, "this text" },
 };
@@ -171,14 +181,13 @@ bit_of(const struct command *command)
 	for (size_t i = 0; command != NULL && i < sizeof(bits) / sizeof(*bits); i++)
 		if (strcmp(command->name, bits[i].name) == 0)
 			return bits[i].bit;
-	return command == NULL ? EVERY : EVERY & ~TALKS;
+	return command == NULL ? EVERY : OTHER;
 }
 
 static bool
 is_taken(const struct row *row, const struct command *command)
 {
-	return (row->commands & bit_of(command)) != 0 && (command == NULL || bit_of(command) != (EVERY & ~TALKS) ||
-	    row->commands == EVERY);
+	return (row->commands & bit_of(command)) != 0;
 }
 
 void
@@ -214,8 +223,8 @@ tables_make(const struct command *command, struct option names[ROW_COUNT + 1], c
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		if (!is_taken(&rows[i], command))
 			continue;
-		names[count++] = (struct option){ rows[i].name, rows[i].value != NULL ? required_argument : no_argument,
-			NULL, 256 + (int)i };
+		names[count++] = (struct option){ rows[i].name,
+			rows[i].value != NULL ? required_argument : no_argument, NULL, 256 + (int)i };
 		if (rows[i].letter != 0)
 			letters[used++] = rows[i].letter;
 		if (rows[i].letter != 0 && rows[i].value != NULL)
@@ -252,7 +261,8 @@ options_read(struct fetch_context *context, const struct command *command, int a
 			return EX_USAGE;
 		}
 		if (!row->take(context, optarg))
-			return command_fail(EX_USAGE, "--%s: `%s` makes no sense: %s", row->name, optarg, row->help);
+			return command_fail(
+			    EX_USAGE, "--%s: `%s` makes no sense: %s", row->name, optarg, row->help);
 	}
 	if (context->is_helped) {
 		options_usage(stdout, command);

@@ -16,7 +16,8 @@ static const struct {
 	[RESTANTE_UNKNOWN_HOST] = { EX_NOHOST, false, "look at the spelling of `server`, and at the network" },
 	[RESTANTE_UNREACHABLE] = { EX_TEMPFAIL, true,
 	    "look at `server` and the network; a later run may succeed" },
-	[RESTANTE_TIMED_OUT] = { EX_TEMPFAIL, true, "a later run may succeed; `timeout_seconds` is how long to wait" },
+	[RESTANTE_TIMED_OUT] = { EX_TEMPFAIL, true,
+	    "a later run may succeed; `timeout_seconds` is how long to wait" },
 	[RESTANTE_CLOSED] = { EX_TEMPFAIL, true, "what was stored is kept; the next run goes on from there" },
 	[RESTANTE_BROKEN] = { EX_PROTOCOL, false, "run it with --verbose to see what the server says" },
 	[RESTANTE_TLS_FAILED] = { EX_PROTOCOL, false,
@@ -30,11 +31,14 @@ static const struct {
 	    "`restante capabilities` shows what the server offers; without TLS a password leaves only with "
 	    "`clear_password = yes`; for OAuth 2 run `restante login ACCOUNT`" },
 	[RESTANTE_DENIED] = { EX_NOPERM, false,
-	    "look at `user` and where its password comes from; some servers want a password made for this program" },
-	[RESTANTE_IN_USE] = { EX_TEMPFAIL, true, "another program has the maildrop open; a later run may succeed" },
+	    "look at `user` and where its password comes from; some servers want a password made for this "
+	    "program" },
+	[RESTANTE_IN_USE] = { EX_TEMPFAIL, true,
+	    "another program has the maildrop open; a later run may succeed" },
 	[RESTANTE_LOGIN_DELAY] = { EX_TEMPFAIL, false, "the server wants longer pauses between logins" },
 	[RESTANTE_TEMPORARY] = { EX_TEMPFAIL, true, "the server has a problem that should pass" },
-	[RESTANTE_PERMANENT] = { EX_UNAVAILABLE, false, "the server has a problem that its operator must solve" },
+	[RESTANTE_PERMANENT] = { EX_UNAVAILABLE, false,
+	    "the server has a problem that its operator must solve" },
 	[RESTANTE_NEEDS_UTF8] = { EX_CONFIG, false, "say `utf8 = yes` in the account" },
 	[RESTANTE_REFUSED] = { EX_UNAVAILABLE, false, NULL },
 };

@@ -41,7 +41,8 @@ bool
 policy_is_strange(const struct policy *policy, size_t listed_count, size_t known_count, size_t expected_count,
     size_t pending_count)
 {
-	return !policy->is_refetch && listed_count > 0 && known_count == 0 && expected_count + pending_count > 0;
+	return !policy->is_refetch && listed_count > 0 && known_count == 0 &&
+	       expected_count + pending_count > 0;
 }
 
 bool
@@ -65,12 +66,15 @@ policy_expire_note(const struct policy *policy, long days, char *text, size_t si
 	if (days < 0 || policy->keep == KEEP_NONE)
 		return NULL;
 	if (days == 0)
-		snprintf(text, size, "the server removes each message once it was fetched (EXPIRE 0), "
+		snprintf(text, size,
+		    "the server removes each message once it was fetched (EXPIRE 0), "
 		    "so nothing can be kept there");
 	else if (policy->keep == KEEP_DAYS && policy->keep_number <= (uint64_t)days)
 		return NULL;
 	else
-		snprintf(text, size, "the server removes mail after %ld day%s by itself (EXPIRE), "
-		    "whatever is to be kept there", days, days == 1 ? "" : "s");
+		snprintf(text, size,
+		    "the server removes mail after %ld day%s by itself (EXPIRE), "
+		    "whatever is to be kept there",
+		    days, days == 1 ? "" : "s");
 	return text;
 }

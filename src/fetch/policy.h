@@ -14,27 +14,27 @@
 
 struct policy {
 	enum account_keep keep;
-	uint64_t keep_number;		/* of days or messages */
-	uint64_t size_max;		/* octets; 0: no limit */
+	uint64_t keep_number; /* of days or messages */
+	uint64_t size_max;    /* octets; 0: no limit */
 	bool has_filter;
-	bool is_refetch;		/* as if nothing had ever been stored */
-	int64_t now;			/* seconds since 1970 */
+	bool is_refetch; /* as if nothing had ever been stored */
+	int64_t now;     /* seconds since 1970 */
 };
 
 struct policy_message {
-	uint64_t octets;		/* as LIST says; 0: it does not */
-	uint64_t newer_count;		/* messages behind it in the server's list */
-	bool is_stored;			/* in the target */
-	bool is_skipped;		/* the filter has said so */
+	uint64_t octets;      /* as LIST says; 0: it does not */
+	uint64_t newer_count; /* messages behind it in the server's list */
+	bool is_stored;       /* in the target */
+	bool is_skipped;      /* the filter has said so */
 	int64_t stored_time;
 };
 
 enum policy_step {
-	POLICY_LEAVE,		/* nothing is done */
+	POLICY_LEAVE, /* nothing is done */
 	POLICY_FETCH,
-	POLICY_ASK,		/* the filter is to see its header */
+	POLICY_ASK, /* the filter is to see its header */
 	POLICY_DELETE,
-	POLICY_TOO_BIG,		/* left where it is */
+	POLICY_TOO_BIG, /* left where it is */
 };
 
 enum policy_step policy_step(const struct policy *, const struct policy_message *);

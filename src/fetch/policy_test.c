@@ -28,25 +28,26 @@ static const struct {
 	    { .is_stored = true, .stored_time = NOW - 2 * DAY + 1 }, POLICY_LEAVE },
 	{ "as old as its days", { .keep = KEEP_DAYS, .keep_number = 2 },
 	    { .is_stored = true, .stored_time = NOW - 2 * DAY }, POLICY_DELETE },
-	{ "no days", { .keep = KEEP_DAYS, .keep_number = 0 },
-	    { .is_stored = true, .stored_time = NOW }, POLICY_DELETE },
+	{ "no days", { .keep = KEEP_DAYS, .keep_number = 0 }, { .is_stored = true, .stored_time = NOW },
+	    POLICY_DELETE },
 	{ "more days than there are", { .keep = KEEP_DAYS, .keep_number = UINT64_MAX },
 	    { .is_stored = true, .stored_time = 1 }, POLICY_LEAVE },
 	{ "stored in the future", { .keep = KEEP_DAYS, .keep_number = 0 },
 	    { .is_stored = true, .stored_time = NOW + 1 }, POLICY_LEAVE },
-	{ "stored nobody knows when", { .keep = KEEP_DAYS, .keep_number = 2 },
-	    { .is_stored = true }, POLICY_LEAVE },
+	{ "stored nobody knows when", { .keep = KEEP_DAYS, .keep_number = 2 }, { .is_stored = true },
+	    POLICY_LEAVE },
 	{ "among the newest", { .keep = KEEP_NEWEST, .keep_number = 3 },
 	    { .is_stored = true, .newer_count = 2 }, POLICY_LEAVE },
 	{ "behind the newest", { .keep = KEEP_NEWEST, .keep_number = 3 },
 	    { .is_stored = true, .newer_count = 3 }, POLICY_DELETE },
 	{ "skipped, none kept", { .keep = KEEP_NONE }, { .is_skipped = true }, POLICY_LEAVE },
-	{ "skipped and stored", { .keep = KEEP_NONE }, { .is_skipped = true, .is_stored = true }, POLICY_LEAVE },
+	{ "skipped and stored", { .keep = KEEP_NONE }, { .is_skipped = true, .is_stored = true },
+	    POLICY_LEAVE },
 	{ "as big as may be", { .size_max = 5 }, { .octets = 5 }, POLICY_FETCH },
 	{ "too big", { .size_max = 5 }, { .octets = 6 }, POLICY_TOO_BIG },
 	{ "of unknown size", { .size_max = 5 }, { .octets = 0 }, POLICY_FETCH },
-	{ "stored, and too big by now", { .size_max = 5, .keep = KEEP_NONE }, { .octets = 6, .is_stored = true },
-	    POLICY_DELETE },
+	{ "stored, and too big by now", { .size_max = 5, .keep = KEEP_NONE },
+	    { .octets = 6, .is_stored = true }, POLICY_DELETE },
 	{ "with a filter", { .has_filter = true }, { .octets = 5 }, POLICY_ASK },
 	{ "too big for the filter", { .has_filter = true, .size_max = 5 }, { .octets = 6 }, POLICY_TOO_BIG },
 	{ "stored, with a filter", { .has_filter = true }, { .is_stored = true }, POLICY_LEAVE },
@@ -74,9 +75,9 @@ static const struct {
 } lists[] = {
 	{ false, 3, 0, 2, 0, true },
 	{ false, 3, 0, 0, 1, true },
-	{ false, 3, 0, 0, 0, false },	/* the first run, or everything was deleted */
-	{ false, 3, 1, 2, 0, false },	/* one is known: the others are new */
-	{ false, 0, 0, 2, 0, false },	/* an empty maildrop */
+	{ false, 3, 0, 0, 0, false }, /* the first run, or everything was deleted */
+	{ false, 3, 1, 2, 0, false }, /* one is known: the others are new */
+	{ false, 0, 0, 2, 0, false }, /* an empty maildrop */
 	{ true, 3, 0, 2, 0, false },
 };
 
@@ -114,14 +115,15 @@ test_login_delay(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(logins) / sizeof(*logins); i++)
-		assert_int_equal(policy_login_wait(logins[i].last, logins[i].delay, logins[i].now), logins[i].wait);
+		assert_int_equal(
+		    policy_login_wait(logins[i].last, logins[i].delay, logins[i].now), logins[i].wait);
 }
 
 static const struct {
 	enum account_keep keep;
 	uint64_t number;
 	long days;
-	const char *word;	/* NULL: silence */
+	const char *word; /* NULL: silence */
 } expiries[] = {
 	{ KEEP_ALL, 0, -1, NULL },
 	{ KEEP_ALL, 0, 0, "EXPIRE 0" },

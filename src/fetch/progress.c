@@ -13,13 +13,13 @@
 #define NAME_COLUMNS         20
 
 struct slot {
-	const char *account;		/* NULL: free */
+	const char *account; /* NULL: free */
 	struct progress_numbers numbers;
 };
 
 struct progress {
 	FILE *terminal;
-	unsigned columns, slot_count, drawn_count;	/* lines */
+	unsigned columns, slot_count, drawn_count; /* lines */
 	bool has_colour;
 	uint64_t drawn_milliseconds;
 	struct slot slots[];
@@ -29,8 +29,8 @@ static void
 put_time_left(struct writer *out, uint64_t seconds)
 {
 	if (seconds >= 3600)
-		writer_printf(out, "  %" PRIu64 ":%02u:%02u left", seconds / 3600, (unsigned)(seconds / 60 % 60),
-		    (unsigned)(seconds % 60));
+		writer_printf(out, "  %" PRIu64 ":%02u:%02u left", seconds / 3600,
+		    (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
 	else
 		writer_printf(out, "  %u:%02u left", (unsigned)(seconds / 60), (unsigned)(seconds % 60));
 }
@@ -64,8 +64,8 @@ progress_line(struct writer *out, const char *account, const struct progress_num
 	if (numbers->message_count == 0) {
 		writer_text(&text, "...");
 	} else {
-		writer_printf(&text, "%" PRIu64 " of %" PRIu64 "  ", numbers->message_done_count,
-		    numbers->message_count);
+		writer_printf(
+		    &text, "%" PRIu64 " of %" PRIu64 "  ", numbers->message_done_count, numbers->message_count);
 		text_octets(&text, numbers->octets_done);
 		writer_text(&text, " of ");
 		text_octets(&text, numbers->octets);
@@ -96,7 +96,8 @@ progress_free(struct progress *progress)
 }
 
 void
-progress_set(struct progress *progress, unsigned slot, const char *account, const struct progress_numbers *numbers)
+progress_set(
+    struct progress *progress, unsigned slot, const char *account, const struct progress_numbers *numbers)
 {
 	if (slot >= progress->slot_count)
 		return;

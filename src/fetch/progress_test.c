@@ -11,7 +11,7 @@
 #include "fetch/progress.h"
 
 static const struct {
-	struct progress_numbers numbers;	/* they began at 1,000 */
+	struct progress_numbers numbers; /* they began at 1,000 */
 	uint64_t now;
 	unsigned columns;
 	const char *line;
@@ -22,7 +22,8 @@ static const struct {
 	    "work  12 of 300  60.0 kB of 1.5 MB  60.0 kB/s  0:24 left" },
 	{ { 300, 12, 1500000, 60000, 1000 }, 2000, 20, "work  12 of 300  60." },
 	{ { 300, 12, 1500000, 60000, 1000 }, 1001, 80, "work  12 of 300  60.0 kB of 1.5 MB" },
-	{ { 300, 12, 1500000, 60000, 1000 }, 0, 80, "work  12 of 300  60.0 kB of 1.5 MB" },	/* the clock went back */
+	{ { 300, 12, 1500000, 60000, 1000 }, 0, 80,
+	    "work  12 of 300  60.0 kB of 1.5 MB" }, /* the clock went back */
 	{ { 2, 1, 100000, 100, 1000 }, 11000, 80,
 	    "work  1 of 2  100 octets of 100.0 kB  10 octets/s  2:46:30 left" },
 	/* The server said less than it sent. */
@@ -68,7 +69,7 @@ two_accounts(struct progress *progress)
 	progress_set(progress, 2, "nowhere", NULL);
 	progress_show(progress, 1000);
 	progress_set(progress, 0, NULL, NULL);
-	progress_refresh(progress, 1099);	/* too early */
+	progress_refresh(progress, 1099); /* too early */
 	progress_refresh(progress, 1100);
 	progress_hide(progress);
 	progress_hide(progress);
@@ -80,7 +81,10 @@ test_lines_are_redrawn_in_place(void **state)
 	char *text = drawn_by(false, 80, two_accounts);
 
 	(void)state;
-	assert_string_equal(text, "a  ...\nb  ...\n" "\033[A\r\033[K\033[A\r\033[K" "b  ...\n" "\033[A\r\033[K");
+	assert_string_equal(text, "a  ...\nb  ...\n"
+				  "\033[A\r\033[K\033[A\r\033[K"
+				  "b  ...\n"
+				  "\033[A\r\033[K");
 	free(text);
 }
 

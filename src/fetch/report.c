@@ -20,15 +20,15 @@
 #define LINE_SIZE 16384
 
 enum audience {
-	TO_OUTPUT,		/* asked for: standard output, always */
+	TO_OUTPUT, /* asked for: standard output, always */
 	TO_OUTPUT_UNLESS_QUIET,
-	TO_VERBOSE,		/* standard error, with --verbose */
+	TO_VERBOSE, /* standard error, with --verbose */
 	TO_ERRORS_UNLESS_QUIET,
 	TO_ERRORS,
 };
 
 static const struct {
-	const char *name;	/* as programs get it */
+	const char *name; /* as programs get it */
 	enum audience audience;
 	const char *colour;
 } types[REPORT_TYPE_COUNT] = {
@@ -49,10 +49,10 @@ static const struct {
 struct report {
 	pthread_mutex_t lock;
 	bool is_quiet, is_verbose, is_json;
-	bool has_colour[2];		/* standard output, standard error */
+	bool has_colour[2]; /* standard output, standard error */
 	bool has_failed;
-	struct progress *progress;	/* NULL: not on a terminal */
-	FILE *transcript;		/* NULL: none */
+	struct progress *progress; /* NULL: not on a terminal */
+	FILE *transcript;          /* NULL: none */
 };
 
 static bool
@@ -71,7 +71,9 @@ columns(void)
 	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-/* A transcript names messages and addresses: it is for its owner alone, also where the file was there before. */
+/*
+ * A transcript names messages and addresses: it is for its owner alone, also where the file was there before.
+ */
 static FILE *
 transcript_open(const char *path, struct error *error)
 {
@@ -89,7 +91,8 @@ transcript_open(const char *path, struct error *error)
 }
 
 int
-report_open(struct report **result, const struct fetch_context *context, unsigned account_count, struct error *error)
+report_open(
+    struct report **result, const struct fetch_context *context, unsigned account_count, struct error *error)
 {
 	const char *no_colour = getenv("NO_COLOR");
 	bool may_colour = no_colour == NULL || *no_colour == '\0';
@@ -192,8 +195,8 @@ is_heard(const struct report *report, enum audience audience)
 }
 
 void
-report_event(struct report *report, enum report_type type, const char *account, const struct report_field fields[],
-    const char *format, ...)
+report_event(struct report *report, enum report_type type, const char *account,
+    const struct report_field fields[], const char *format, ...)
 {
 	enum audience audience = types[type].audience;
 	bool to_output = report->is_json || audience == TO_OUTPUT || audience == TO_OUTPUT_UNLESS_QUIET;
@@ -248,7 +251,8 @@ report_trace(struct report *report, const char *account, char direction, const c
 }
 
 void
-report_progress(struct report *report, unsigned slot, const char *account, const struct progress_numbers *numbers)
+report_progress(
+    struct report *report, unsigned slot, const char *account, const struct progress_numbers *numbers)
 {
 	if (report->progress == NULL)
 		return;

@@ -23,10 +23,10 @@ static const struct {
 	{ 60, 6, 0, 0, 3240000 },
 	{ 60, UINT32_MAX, 0, UINT32_MAX, 3960000 },
 	{ 7200, 0, 0, 0, 6480000 },
-	{ 7200, 5, 0, 0, 6480000 },	/* longer than the longest back-off */
+	{ 7200, 5, 0, 0, 6480000 }, /* longer than the longest back-off */
 	{ 60, 0, 600, 0, 600000 },
 	{ 60, 0, 600, UINT32_MAX, 600000 },
-	{ 60, 0, 60, 0, 60000 },	/* jitter does not go below what the server wants */
+	{ 60, 0, 60, 0, 60000 }, /* jitter does not go below what the server wants */
 	{ 1, 0, 0, 0, 900 },
 	{ 31536000, 0, 0, UINT32_MAX, 34689600000 },
 };
@@ -36,7 +36,8 @@ test_watch(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		assert_int_equal(schedule_watch(rows[i].interval, rows[i].failures, rows[i].least, rows[i].chance),
+		assert_int_equal(
+		    schedule_watch(rows[i].interval, rows[i].failures, rows[i].least, rows[i].chance),
 		    rows[i].milliseconds);
 }
 

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-static int heard = -1;	/* where the handler writes: it has nothing else */
+static int heard = -1; /* where the handler writes: it has nothing else */
 
 static void
 handle(int number)
@@ -16,7 +16,7 @@ handle(int number)
 	char octet = number == SIGHUP ? 'r' : 's';
 	ssize_t written = write(heard, &octet, 1);
 
-	(void)written;	/* a full pipe is readable, too */
+	(void)written; /* a full pipe is readable, too */
 	errno = kept;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Signals as something to poll(2) for. They are handled, not blocked: a command that is started while the program runs
- * begins with none blocked.
+ * Signals as something to poll(2) for. They are handled, not blocked: a command that is started while the
+ * program runs begins with none blocked.
  */
 #pragma once
 
@@ -9,8 +9,8 @@
 #include "base/error.h"
 
 struct signals {
-	bool is_stop;	/* SIGTERM, SIGINT. The second ends the program at once */
-	bool is_reload;	/* SIGHUP */
+	bool is_stop;   /* SIGTERM, SIGINT. The second ends the program at once */
+	bool is_reload; /* SIGHUP */
 };
 
 /* Returns a descriptor that is readable when one has come. Once in a program. */

@@ -9,7 +9,7 @@
 
 struct stop {
 	atomic_bool is_asked;
-	int event;		/* readable from then on */
+	int event; /* readable from then on */
 };
 
 int stop_init(struct stop *, struct error *);

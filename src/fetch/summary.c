@@ -1,4 +1,7 @@
-/* See summary.h. Encoded words are converted by iconv(3); one in a charset that it does not know stays as it is. */
+/*
+ * See summary.h. Encoded words are converted by iconv(3); one in a charset that it does not know stays as it
+ * is.
+ */
 
 #include "fetch/summary.h"
 
@@ -16,10 +19,10 @@
 
 struct word {
 	char charset[64];
-	char encoding;		/* 'b' or 'q' */
+	char encoding; /* 'b' or 'q' */
 	const char *text;
-	size_t size;		/* of the text */
-	const char *end;	/* behind "?=" */
+	size_t size;     /* of the text */
+	const char *end; /* behind "?=" */
 };
 
 /* RFC 2047, section 2: =?charset*language?encoding?text?= */
@@ -49,7 +52,8 @@ static int
 hex(char digit)
 {
 	static const char digits[] = "0123456789abcdef";
-	const char *found = digit != '\0' ? strchr(digits, digit >= 'A' && digit <= 'F' ? digit | 0x20 : digit) : NULL;
+	const char *found =
+	    digit != '\0' ? strchr(digits, digit >= 'A' && digit <= 'F' ? digit | 0x20 : digit) : NULL;
 
 	return found != NULL ? (int)(found - digits) : -1;
 }
@@ -63,13 +67,14 @@ unpack(const struct word *word, char octets[WORD_SIZE], size_t *used)
 	if (word->encoding == 'b') {
 		base64_decode_init(&context);
 		return BASE64_DECODE_LENGTH(word->size) <= WORD_SIZE &&
-		    base64_decode_update(&context, used, (uint8_t *)octets, word->size, word->text) == 1;
+		       base64_decode_update(&context, used, (uint8_t *)octets, word->size, word->text) == 1;
 	}
 	*used = 0;
 	for (size_t i = 0; i < word->size; i++) {
 		char octet = word->text[i];
 
-		if (octet == '=' && i + 2 < word->size && hex(word->text[i + 1]) >= 0 && hex(word->text[i + 2]) >= 0) {
+		if (octet == '=' && i + 2 < word->size && hex(word->text[i + 1]) >= 0 &&
+		    hex(word->text[i + 2]) >= 0) {
 			octet = (char)(hex(word->text[i + 1]) << 4 | hex(word->text[i + 2]));
 			i += 2;
 		} else if (octet == '_') {
@@ -123,8 +128,8 @@ summary_decode(char *decoded, size_t size, const char *text)
 		/* Spaces between two encoded words are no part of the text (section 6.2). */
 		size_t spaces = strspn(text, " \t");
 
-		if (word_scan(&word, text + spaces) && (spaces == 0 || was_word || writer_put(&out, text, spaces)) &&
-		    convert(&word, &out)) {
+		if (word_scan(&word, text + spaces) &&
+		    (spaces == 0 || was_word || writer_put(&out, text, spaces)) && convert(&word, &out)) {
 			text = word.end;
 			was_word = true;
 			continue;

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 struct summary {
-	char date[64], from[128], subject[256];	/* UTF-8 as far as the message is; cut where they are longer */
+	char date[64], from[128], subject[256]; /* UTF-8 as far as the message is; cut where they are longer */
 };
 
 /* header: CRLF or LF line ends; what stands behind an empty line is not looked at. */

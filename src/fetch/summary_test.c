@@ -55,8 +55,9 @@ test_cut_between_characters(void **state)
 static void
 test_header(void **state)
 {
-	static const char header[] = "Received: x\r\n\tby y\r\nsubject: =?utf-8?q?one?=\r\n =?utf-8?q?two?=\r\n"
-				     "FROM:\tanna@example.org\r\nDate: today\r\nDate: tomorrow\r\n\r\nFrom: body\r\n";
+	static const char header[] =
+	    "Received: x\r\n\tby y\r\nsubject: =?utf-8?q?one?=\r\n =?utf-8?q?two?=\r\n"
+	    "FROM:\tanna@example.org\r\nDate: today\r\nDate: tomorrow\r\n\r\nFrom: body\r\n";
 	struct summary summary;
 
 	(void)state;

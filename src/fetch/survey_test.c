@@ -21,12 +21,12 @@ struct line {
 static const struct {
 	const char *about;
 	struct line lines[8];
-	const char *messages;	/* "number uidl octets;" of each */
+	const char *messages; /* "number uidl octets;" of each */
 	size_t nameless, sizeless, twice, same;
 } rows[] = {
 	{ "nothing", { { 0 } }, "", 0, 0, 0, 0 },
-	{ "as it should be", { { 1, "a", 0 }, { 2, "b", 0 }, { 1, NULL, 10 }, { 2, NULL, 20 } }, "1 a 10;2 b 20;",
-	    0, 0, 0, 0 },
+	{ "as it should be", { { 1, "a", 0 }, { 2, "b", 0 }, { 1, NULL, 10 }, { 2, NULL, 20 } },
+	    "1 a 10;2 b 20;", 0, 0, 0, 0 },
 	{ "in any order", { { 2, NULL, 20 }, { 2, "b", 0 }, { 1, NULL, 10 }, { 1, "a", 0 } }, "1 a 10;2 b 20;",
 	    0, 0, 0, 0 },
 	{ "an empty message", { { 1, NULL, 0 }, { 1, "a", 0 } }, "1 a 0;", 0, 0, 0, 0 },
@@ -34,7 +34,8 @@ static const struct {
 	{ "no size", { { 1, "a", 0 }, { 2, "b", 0 }, { 2, NULL, 20 } }, "1 a 0;2 b 20;", 0, 1, 0, 0 },
 	{ "a number twice", { { 1, "a", 0 }, { 1, "b", 0 }, { 1, NULL, 5 }, { 2, "c", 0 }, { 2, NULL, 6 } },
 	    "1 - 5;2 c 6;", 0, 0, 1, 0 },
-	{ "a line twice", { { 1, "a", 0 }, { 1, "a", 0 }, { 1, NULL, 5 }, { 1, NULL, 5 } }, "1 a 5;", 0, 0, 0, 0 },
+	{ "a line twice", { { 1, "a", 0 }, { 1, "a", 0 }, { 1, NULL, 5 }, { 1, NULL, 5 } }, "1 a 5;", 0, 0, 0,
+	    0 },
 	{ "a UIDL of three", { { 3, "x", 0 }, { 1, "x", 0 }, { 2, "y", 0 }, { 4, "x", 0 } },
 	    "1 x 0;2 y 0;3 x (2) 0;4 x (3) 0;", 0, 4, 0, 2 },
 	{ "numbers of 64 bits", { { UINT64_MAX, "a", 0 }, { 0, "b", 0 }, { UINT64_MAX, NULL, UINT64_MAX } },
@@ -49,9 +50,11 @@ check(size_t row)
 	char text[300] = "";
 
 	survey_begin(&survey);
-	for (const struct line *line = rows[row].lines; line->uidl != NULL || line->number + line->octets > 0; line++)
-		assert_int_equal(line->uidl != NULL ? survey_uidl(&survey, line->number, line->uidl, &error) :
-		    survey_size(&survey, line->number, line->octets, &error), 0);
+	for (const struct line *line = rows[row].lines; line->uidl != NULL || line->number + line->octets > 0;
+	     line++)
+		assert_int_equal(line->uidl != NULL ? survey_uidl(&survey, line->number, line->uidl, &error)
+						    : survey_size(&survey, line->number, line->octets, &error),
+		    0);
 	assert_int_equal(survey_end(&survey, &error), 0);
 	for (size_t i = 0; i < survey.count; i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%llu %s %llu;",
@@ -81,12 +84,17 @@ test_lists_that_fit(void **state)
 		size_t nameless, sizeless, twice;
 		bool fits;
 	} fits[] = {
-		{ 0, 0, 0, true }, { 3, 0, 0, true }, { 0, 3, 0, true }, { 1, 1, 0, false }, { 0, 0, 1, false },
+		{ 0, 0, 0, true },
+		{ 3, 0, 0, true },
+		{ 0, 3, 0, true },
+		{ 1, 1, 0, false },
+		{ 0, 0, 1, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(fits) / sizeof(*fits); i++) {
-		const struct survey survey = { .nameless_count = fits[i].nameless, .sizeless_count = fits[i].sizeless,
+		const struct survey survey = { .nameless_count = fits[i].nameless,
+			.sizeless_count = fits[i].sizeless,
 			.twice_count = fits[i].twice };
 
 		assert_int_equal(survey_fits(&survey), fits[i].fits);

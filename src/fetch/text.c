@@ -54,7 +54,7 @@ void
 text_octets(struct writer *out, uint64_t octets)
 {
 	static const char *const units[] = { "kB", "MB", "GB", "TB", "PB", "EB" };
-	uint64_t tenths = octets / 100;	/* of a kB */
+	uint64_t tenths = octets / 100; /* of a kB */
 	size_t unit = 0;
 
 	if (octets < 1000) {

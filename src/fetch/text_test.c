@@ -18,8 +18,10 @@ static const struct {
 	{ "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f", "\"gr\xc3\xbc\xc3\x9f\"" },
 	{ "\xf0\x9f\x93\xae", "\xf0\x9f\x93\xae", "\"\xf0\x9f\x93\xae\"" },
 	{ "gr\xfc\xdf", "gr??", "\"gr\\ufffd\\ufffd\"" },
-	{ "\xc0\xaf", "??", "\"\\ufffd\\ufffd\"" },	/* overlong */
-	{ "\xc2\x9b" "2J", "??2J", "\"\\ufffd\\ufffd2J\"" },	/* CSI as a C1 control */
+	{ "\xc0\xaf", "??", "\"\\ufffd\\ufffd\"" }, /* overlong */
+	{ "\xc2\x9b"
+	  "2J",
+	    "??2J", "\"\\ufffd\\ufffd2J\"" }, /* CSI as a C1 control */
 	{ "cut \xe2\x82", "cut ??", "\"cut \\ufffd\\ufffd\"" },
 };
 
@@ -49,8 +51,14 @@ test_octets(void **state)
 		uint64_t octets;
 		const char *text;
 	} sizes[] = {
-		{ 0, "0 octets" }, { 1, "1 octet" }, { 999, "999 octets" }, { 1000, "1.0 kB" }, { 1250, "1.2 kB" },
-		{ 999999, "999.9 kB" }, { 1000000, "1.0 MB" }, { 1234567890, "1.2 GB" },
+		{ 0, "0 octets" },
+		{ 1, "1 octet" },
+		{ 999, "999 octets" },
+		{ 1000, "1.0 kB" },
+		{ 1250, "1.2 kB" },
+		{ 999999, "999.9 kB" },
+		{ 1000000, "1.0 MB" },
+		{ 1234567890, "1.2 GB" },
 		{ UINT64_MAX, "18.4 EB" },
 	};
 

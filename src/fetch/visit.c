@@ -40,8 +40,10 @@ obey_delay(struct visit *visit)
 
 	if (wait == 0)
 		return 0;
-	error_set(&error, ERROR_TEMPORARY, "the server wants pauses between two logins (LOGIN-DELAY), so nothing was "
-	    "asked: come again in %" PRId64 " seconds", wait);
+	error_set(&error, ERROR_TEMPORARY,
+	    "the server wants pauses between two logins (LOGIN-DELAY), so nothing was "
+	    "asked: come again in %" PRId64 " seconds",
+	    wait);
 	return fail(visit, &error);
 }
 

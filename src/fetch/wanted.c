@@ -33,8 +33,10 @@ read_file(struct wanted *wanted, const struct fetch_context *context)
 	if (accounts_read(&wanted->accounts, context->config_path, problems, sizeof(problems), &error) == 0)
 		return WANTED_GO_ON;
 	if (error.kind == ERROR_GONE)
-		return command_fail(EX_CONFIG, "there is no configuration %s: `restante setup` makes one, "
-		    "--account URL does without", context->config_path);
+		return command_fail(EX_CONFIG,
+		    "there is no configuration %s: `restante setup` makes one, "
+		    "--account URL does without",
+		    context->config_path);
 	return command_fail(EX_CONFIG, "%s", *problems != '\0' ? problems : error.text);
 }
 
@@ -45,7 +47,8 @@ choose(struct wanted *wanted, const struct fetch_context *context, char *const w
 		const struct account *account = accounts_find(&wanted->accounts, words[i]);
 
 		if (account == NULL)
-			return command_fail(EX_CONFIG, "%s has no account `%s`", context->config_path, words[i]);
+			return command_fail(
+			    EX_CONFIG, "%s has no account `%s`", context->config_path, words[i]);
 		for (size_t k = 0; k < wanted->count; k++)
 			if (wanted->all[k] == account)
 				return command_fail(EX_USAGE, "account `%s` is named twice", words[i]);

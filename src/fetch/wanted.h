@@ -1,4 +1,7 @@
-/* The accounts that a command is about: all of the configuration, those that are named, or the one of --account. */
+/*
+ * The accounts that a command is about: all of the configuration, those that are named, or the one of
+ * --account.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -6,9 +9,9 @@
 #include "fetch/command.h"
 
 struct wanted {
-	struct accounts accounts;	/* of the configuration */
-	struct account given;		/* of --account */
-	const struct account **all;	/* lent from these */
+	struct accounts accounts;   /* of the configuration */
+	struct account given;       /* of --account */
+	const struct account **all; /* lent from these */
 	size_t count;
 };
 
