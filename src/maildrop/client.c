@@ -17,6 +17,7 @@
 #include "maildrop/client_list.h"
 #include "maildrop/doors.h"
 #include "maildrop/pairs.h"
+#include "maildrop/place.h"
 
 #define LINGER_OCTETS 4096		/* so much may be unsent at a close; it is gone in a moment */
 #define TAKEOVER_MILLISECONDS 3000	/* how long an ended session may take to let the lock go */
@@ -175,17 +176,6 @@ client_serve(struct client *client, struct scratch *scratch, size_t size)
 	if (!client_flush(client) || s->state == SESSION_OVER)
 		return -1;
 	return client_keep(client, scratch->input + done, size - done);
-}
-
-/* FNV-1a: tells places apart in one process, nothing more. Never 0. */
-static uint64_t
-place_hash(const char *place)
-{
-	uint64_t hash = 14695981039346656037u;
-
-	for (; *place != '\0'; place++)
-		hash = (hash ^ (unsigned char)*place) * 1099511628211u;
-	return hash | 1;
 }
 
 /* *error says that the maildrop is busy, and then also with whom. */

@@ -8,10 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
 #include "base/clock.h"
 #include "maildrop/client.h"
+#include "maildrop/place.h"
 #include "store/store.h"
 
 #define DELAY_MILLISECONDS 1000
@@ -59,7 +58,7 @@ is_noted(const struct learner *learner, uint64_t hash)
 void
 learner_note(struct learner *learner, const char *place, int index_directory)
 {
-	struct novelty novelty = { .hash = XXH3_64bits(place, strlen(place)), .index_directory = index_directory };
+	struct novelty novelty = { .hash = place_hash(place), .index_directory = index_directory };
 
 	if (index_directory == STORE_INDEX_NONE)
 		return;

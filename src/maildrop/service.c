@@ -468,7 +468,8 @@ service_run(const char *root, const char *index, struct error *error)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the sessions");
 	service.doors = (struct doors){ service.pool, service.clients, auth_hear };
 	service.deliveries = (struct deliveries){ .pool = service.pool, .clients = service.clients,
-		.learner = &service.learner, .hear_auth = auth_hear, .rules_now = rules_now, .is_displaced = is_displaced };
+		.learner = &service.learner, .hear_auth = auth_hear, .rules_now = rules_now,
+		.is_displaced = is_displaced };
 	deliveries_begin(&service.deliveries, threads_max);
 	if (learner_begin(&service.learner, service.pool, service.clients, error) != 0)
 		return -1;

@@ -220,6 +220,12 @@ known_copy(const struct index_list *known, enum maildir_directory which, struct 
 	return 1;
 }
 
+static int
+too_many(size_t count_max, struct error *error)
+{
+	return error_set(error, ERROR_TEMPORARY, "more than %zu messages", count_max);
+}
+
 /* new/ before cur/: what moves meanwhile moves into what is still to be read. */
 static int
 scan_once(int maildir, const struct index_list *known, size_t count_max, struct index_list *list,
@@ -237,12 +243,13 @@ scan_once(int maildir, const struct index_list *known, size_t count_max, struct 
 		if (result > 0)
 			continue;
 		result = directory_walk(maildir, (enum maildir_directory)which, list_put, &putting, error);
-		if (result > 0)
-			return error_set(error, ERROR_TEMPORARY, "more than %zu messages", count_max);
 		if (result < 0)
 			return -1;
+		if (result > 0)
+			return too_many(count_max, error);
 	}
-	return 0;
+	/* What is known is copied as it is. */
+	return list->count > count_max ? too_many(count_max, error) : 0;
 }
 
 static void

@@ -42,7 +42,8 @@ list_extend(struct mbox *m, const struct mbox_list *known, struct error *problem
 	struct error error;
 	uint64_t from;
 
-	if (known->count == 0 || (m->learns && known->count > STORE_LEARN_COUNT_MAX) || !is_whole(known, problem))
+	if (known->count == 0 || (m->learns && known->count > STORE_LEARN_COUNT_MAX) ||
+	    !is_whole(known, problem))
 		return -1;
 	from = known->entries[known->count - 1].from;
 	mbox_file_stamp(m, &list.stamp);
@@ -130,7 +131,9 @@ mbox_load(struct mbox *m, struct error *error)
 		return -1;
 	if (m->list.journal.end == 0)
 		return 0;
-	return m->learns ? error_set(error, ERROR_TEMPORARY, "a removal was not finished") : journal_settle(m, error);
+	if (m->learns)
+		return error_set(error, ERROR_TEMPORARY, "a removal was not finished");
+	return journal_settle(m, error);
 }
 
 int
