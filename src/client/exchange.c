@@ -161,10 +161,12 @@ static enum step
 cancel(struct restante_client *client, enum restante_result result, const char *text)
 {
 	struct login *login = &client->login;
+	const char *problem = sasl_client_problem(login->sasl);
 
 	login->is_cancelled = true;
 	login->result = result;
-	snprintf(login->text, sizeof(login->text), "the login with %s fails: %s", login->mechanism, text);
+	snprintf(login->text, sizeof(login->text), "the login with %s fails: %s%s%s", login->mechanism, text,
+	    problem != NULL ? ": " : "", problem != NULL ? problem : "");
 	return say_response(client, "*", 1, false);
 }
 

@@ -110,6 +110,10 @@ static const struct talk talks[] = {
 	  " this is not the server that knows the password\n", { SHOWN } },
 	{ "an impostor says +OK to a first challenge", HELLO OFFERS("CRAM-MD5") ">AUTH CRAM-MD5\n<+OK\n"
 	  "=END BROKEN the server does not speak POP3 as it should: CRAM-MD5: the server's message is wrong (GSASL_MECHANISM_PARSE_ERROR)\n", { { RESTANTE_USER, "anna" }, { RESTANTE_PASSWORD, "secret" } } },
+	{ "a refusal within the mechanism", HELLO OFFERS("SCRAM-SHA-256 PLAIN") ">AUTH SCRAM-SHA-256 *\n<+ ZT11bmtub3duLXVzZXI=\n>*\n<-ERR no\n"
+	  "=END DENIED the login with SCRAM-SHA-256 fails: the server refuses within SCRAM: unknown-user\n", { SHOWN } },
+	{ "a challenge before the response to the last one has left", HELLO OFFERS("LOGIN") ">AUTH LOGIN\n<+ VXNlcm5hbWU6\n<+ UGFzc3dvcmQ6\n"
+	  "=END BROKEN the server does not speak POP3 as it should: it answers what it has not been asked yet\n>YW5uYQ==\n", { SHOWN } },
 	{ "a challenge that is no base64", HELLO OFFERS("CRAM-MD5") ">AUTH CRAM-MD5\n<+ ???\n"
 	  "=END BROKEN the server does not speak POP3 as it should: its challenge is no base64\n", { WHO } },
 	{ "challenges without end", HELLO OFFERS("PLAIN") ">AUTH PLAIN " ANNA_SECRET "\n<+ \n>" ANNA_SECRET "\n<+ \n"

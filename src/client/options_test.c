@@ -29,6 +29,7 @@ static const struct {
 	{ RESTANTE_SECURITY, "clear", true },
 	{ RESTANTE_SECURITY, "", false },
 	{ RESTANTE_SECURITY, "tl", false },
+	{ RESTANTE_SECURITY, "tlsx", false },
 	{ RESTANTE_SECURITY, "starttls", false },
 	{ RESTANTE_CLEAR_PASSWORD, "yes", true },
 	{ RESTANTE_CLEAR_PASSWORD, "1", false },

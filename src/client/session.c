@@ -206,7 +206,7 @@ try_without_capa(struct restante_session *session)
 {
 	struct restante_client *client = session->client;
 
-	if (client->phase_at_end != PHASE_CAPA || client->result != RESTANTE_CLOSED || client->without_capa ||
+	if (client->phase_at_end != PHASE_CAPA || client->result != RESTANTE_CLOSED ||
 	    client->is_quitting || !quirk(client, QUIRK_CLOSES_AT_CAPA))
 		return false;
 	hang_up(session);

@@ -266,7 +266,10 @@ test_a_session(void **state)
 	assert_int_equal(restante_session_read(session, gone, text, sizeof(text)), -1);
 	assert_int_equal(restante_session_result(session), RESTANTE_REFUSED);
 	assert_string_equal(restante_session_error(session), "gone");
-	assert_true(restante_session_read(session, second, text, sizeof(text)) > 0);
+	assert_int_equal(restante_session_read(session, second, text, 1), 1);
+	/* What is left of it is nobody else's. */
+	assert_int_equal(restante_session_read(session, first, text, sizeof(text)), -1);
+	assert_int_equal(restante_session_result(session), RESTANTE_USAGE);
 	assert_int_equal(restante_session_wait(session, restante_client_dele(restante_session_client(session), 1), &event),
 	    RESTANTE_OK);
 	assert_int_equal(restante_session_quit(session), RESTANTE_OK);
