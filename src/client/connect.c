@@ -86,7 +86,9 @@ connect_host(const char *host, const char *port, uint64_t timeout_seconds, enum 
 	freeaddrinfo(addresses);
 	if (descriptor >= 0)
 		return descriptor;
-	*result = error == ETIMEDOUT ? RESTANTE_TIMED_OUT : RESTANTE_UNREACHABLE;
+	/* Reset: somebody was there, and went. */
+	*result = error == ETIMEDOUT ? RESTANTE_TIMED_OUT :
+	    error == ECONNRESET ? RESTANTE_CLOSED : RESTANTE_UNREACHABLE;
 	snprintf(text, text_size, "%s, port %s: %s", host, port,
 	    strerrordesc_np(error) != NULL ? strerrordesc_np(error) : "unknown error");
 	return -1;
