@@ -211,8 +211,8 @@ state_read(struct state *state, const char *directory, struct error *error)
 	result = journal_read(journal, state->read_only, line_apply, state, error);
 	if (result < 0 || state->read_only)
 		return result < 0 ? -1 : 0;
-	/* Before there is a file, whoever was here first may have been stopped before this. */
-	if (result == 0 && state_directory_sync(directory, error) != 0)
+	/* Whoever was here before may have been stopped before this. */
+	if (result == 0 ? state_directory_sync(directory, error) != 0 : journal_name_sync(journal, error) != 0)
 		return -1;
 	return result == 0 || !journal->is_sealed ? state_compact(state, error) : 0;
 }

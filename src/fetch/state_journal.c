@@ -157,6 +157,12 @@ journal_read(struct journal *journal, bool read_only, journal_apply *apply, void
 	return 1;
 }
 
+int
+journal_name_sync(struct journal *journal, struct error *error)
+{
+	return append_sync(journal->directory) == 0 ? 0 : failure(journal, "sync the directory of", error);
+}
+
 /* All lines as they will be written; NULL: no memory. */
 static char *
 lines_encode(const struct journal *journal, struct state_line lines[], size_t count, size_t *size)
@@ -294,10 +300,10 @@ rewriting_show(struct journal_rewriting *r, struct error *error)
 	journal->is_sealed = true;
 	journal->has_written = false;
 	r->file = -1;
-	if (append_sync(journal->directory) == 0)
+	if (journal_name_sync(journal, error) == 0)
 		return 0;
 	journal->is_broken = true;
-	return failure(journal, "sync the directory of", error);
+	return -1;
 }
 
 int

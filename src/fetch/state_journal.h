@@ -28,6 +28,8 @@ typedef int journal_apply(void *context, const struct state_line *, struct error
  * it is relied on: what was read may not be on the disk.
  */
 int journal_read(struct journal *, bool read_only, journal_apply *, void *context, struct error *);
+/* The file's name, which a rename may have brought that is not on the disk. */
+int journal_name_sync(struct journal *, struct error *);
 /* Appends them in one write, and syncs. Their start is set. */
 int journal_append(struct journal *, struct state_line lines[], size_t count, struct error *);
 /*

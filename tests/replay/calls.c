@@ -311,9 +311,12 @@ __wrap_fallocate64(int file, int mode, off_t offset, off_t size)
 static int
 sync_any(int file, const char *name)
 {
+	bool is_recorded = true;
+
 	if (calls_fails(name))
 		return -1;
-	if (sync_count < 32 && swallowed >> sync_count++ & 1)
+	RECORD(true, is_recorded = record_holds(recording, file));
+	if (is_recorded && sync_count < 32 && swallowed >> sync_count++ & 1)
 		return 0;
 	RECORD(true, record_synced(recording, file));
 	return 0;

@@ -47,7 +47,7 @@ void calls_ignore(int descriptor);
 
 /* NULL: no longer. */
 void calls_record(struct recording *);
-/* Bit n: the n-th fsync or fdatasync from now on (up to 32) only says that it was done. */
+/* Bit n: the n-th fsync or fdatasync from now on (up to 32, of what is recorded) only says that it was done. */
 void calls_swallow_syncs(unsigned which);
 /* No file can be made: the directory is another's, as /var/mail is. */
 void calls_close_directory(bool closed);

@@ -223,6 +223,14 @@ record_truncated(struct recording *r, int file, off_t size)
 	disk_truncate(&r->now, node, (uint64_t)size);
 }
 
+bool
+record_holds(struct recording *r, int file)
+{
+	struct disk_times times;
+
+	return file_of(r, file, &times) != DISK_NONE;
+}
+
 void
 record_synced(struct recording *r, int file)
 {

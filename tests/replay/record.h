@@ -60,4 +60,6 @@ void record_renamed(struct recording *, int from_directory, const char *from, in
     const char *to);
 void record_wrote(struct recording *, int file, const char *data, size_t size, off_t offset);
 void record_truncated(struct recording *, int file, off_t size);
+/* Is it in the directory? */
+bool record_holds(struct recording *, int file);
 void record_synced(struct recording *, int file);
