@@ -38,10 +38,11 @@ def as_mbox(texts):
 
 
 class PopServer(mtas.Mta):
-    """A server in a room. protections: how its connections can be protected. mechanisms: how one can log in there, by
+    """A server in a room. protections: how its connections can be protected. bindings: those of them to which SCRAM can be
+    bound. mechanisms: how one can log in there, by
     protection where that matters. tolerates: whether it takes NUL, lone CR and the like as they come."""
 
-    protections, mechanisms, tolerates = ("clear",), ("USER",), True
+    protections, bindings, mechanisms, tolerates = ("clear",), (), ("USER",), True
 
     def __init__(self, directory, server):
         os.makedirs(directory)
@@ -96,6 +97,8 @@ class PopServer(mtas.Mta):
 
 
 class Courier(PopServer):
+    """It announces that ten seconds have to pass between two logins, and does not mind if they do not. Here it says none."""
+
     package, users = "courier-pop", ("courier",)
     protections = ("clear", "stls", "tls")
     mechanisms = ("USER", "PLAIN", "LOGIN", "CRAM-MD5")
@@ -104,6 +107,7 @@ ldconfig
 mkdir -p /run/courier/authdaemon /var/lib/courier /etc/courier
 chown -R courier /run/courier /var/lib/courier
 chmod 700 /etc/courier/userdb && makeuserdb
+grep -rl 'LOGIN-DELAY 10' /usr/lib/courier | xargs sed -i 's/LOGIN-DELAY 10/LOGIN-DELAY 00/'
 authdaemond start
 pop3d start
 pop3d-ssl start
@@ -242,7 +246,7 @@ class Cyrus(PopServer):
     """It binds SCRAM to the channel as TLS 1.2 has it, which is therefore all that STLS leads to."""
 
     package, users = "cyrus-pop3d", ("cyrus",)
-    protections = ("clear", "stls", "tls")
+    protections, bindings = ("clear", "stls", "tls"), ("stls",)
     mechanisms = ("USER", "APOP", "PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256",
                   "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "GSSAPI")
     tolerates = False
@@ -391,7 +395,7 @@ class TokenInfo(http.server.BaseHTTPRequestHandler):
 class Dovecot(oldservers.Dovecot):
     """With every mechanism that it has. A token is TOKEN, "/" and the user's name."""
 
-    protections = ("clear", "stls", "tls")
+    protections, bindings = ("clear", "stls", "tls"), ()
     mechanisms = ("USER", "APOP", "PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256",
                   "XOAUTH2", "OAUTHBEARER", "EXTERNAL")
     tolerates = True

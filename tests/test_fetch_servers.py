@@ -15,7 +15,8 @@ from restante import PASSWORD, wire_form
 # The client's, see restante-config(5).
 MECHANISMS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "EXTERNAL", "GSSAPI", "OAUTHBEARER", "XOAUTH2", "SCRAM-SHA-256",
               "SCRAM-SHA-1", "CRAM-MD5", "APOP", "PLAIN", "LOGIN", "USER")
-NEED_TLS = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "EXTERNAL")  # for what they are
+BOUND = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS")
+NEED_TLS = ("EXTERNAL",)
 SMALL_COUNT = 1000
 
 
@@ -53,7 +54,7 @@ BIG = message(b"big", b"".join(b"%09d %s\n" % (number, b"0123456789" * 6) for nu
 class Restante:
     """Ourselves."""
 
-    protections, tolerates = ("clear", "stls", "tls"), True
+    protections, bindings, tolerates = ("clear", "stls", "tls"), (), True
     mechanisms = ("USER", "APOP", "PLAIN", "LOGIN")
 
     def __init__(self, directory, server):
@@ -169,6 +170,12 @@ def test_all_messages(kind, server, place):
             assert reference(other, user) == []
 
 
+def may_be_tried(kind, mechanism, protection):
+    if mechanism in BOUND:
+        return protection in kind.bindings
+    return protection != "clear" or mechanism not in NEED_TLS
+
+
 def secrets(kind, other, mechanism, user):
     """What the account says beyond the name of the mechanism."""
     if mechanism in ("XOAUTH2", "OAUTHBEARER"):
@@ -183,7 +190,7 @@ def test_mechanisms(kind, server, place):
     """Each for itself, in clear where it may be; then the choice is the client's."""
     common = [mechanism for mechanism in MECHANISMS if mechanism in kind.mechanisms]
     ways = [(mechanism, protection) for mechanism in [*common, None] for protection in kind.protections
-            if protection in kind.protections and (protection != "clear" or mechanism not in NEED_TLS)]
+            if may_be_tried(kind, mechanism, protection)]
     users = [server.add_user("u%d" % number) for number in range(len(ways))]
     other = kind(server.directory + "/other", server)
     text = message(b"single", b"A line.\n")
@@ -201,7 +208,8 @@ def test_mechanisms(kind, server, place):
             account(collector, name, other, user, protection, mechanisms=mechanism,
                     **secrets(kind, other, mechanism, user))
             if mechanism == "GSSAPI":
-                collector.accounts[name]["server"] = "localhost:%d" % other.port
+                options = collector.accounts[name]
+                options["server"] = options["server"].replace("127.0.0.1", "localhost")
                 collector.environment = other.ticket(user)
             collector.fetch(name)
             collector.environment = {}
