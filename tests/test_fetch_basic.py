@@ -7,12 +7,14 @@ import os
 import re
 import signal
 import subprocess
-import time
+import threading
 
 import pytest
 
+import hostile
 import restante
-from collector import CONFIGURATION, DENIED, OK, PROGRAM, TRY_LATER, UNAVAILABLE, Collector
+from collector import CONFIGURATION, DENIED, OK, PROGRAM, PROTOCOL, TRY_LATER, UNAVAILABLE, Collector
+from hostile import Hostile, Maildrop
 from restante import wait_until, wire_form
 
 USAGE, DATA = 64, 65
@@ -345,6 +347,154 @@ def test_watch(mail, user):
         process.send_signal(signal.SIGTERM)
         assert process.wait(restante.PATIENCE_SECONDS) == OK
     assert mail.mail("work") == sorted(expected() + [b"Subject: later\r\n\r\n"]) and not user.stored()
+
+
+MESSAGES = {"u%d" % number: b"Message-ID: <%d@x.example>\r\n\r\n%s" % (number, b"line\r\n" * number)
+            for number in range(1, 7)}
+ALL = sorted(MESSAGES.values())
+
+
+def served(collector, maildrop, **more):
+    """A server that says what the test wants, and the account "bad" for it."""
+    server = Hostile(maildrop)
+    collector.add("bad", server.port, **more)
+    return server
+
+
+def size_of(number, less=0):
+    return "%d %d" % (number, len(MESSAGES["u%d" % number]) - less)
+
+
+def test_sizes_that_are_not_exact(collector):
+    """The first message comes twice before it is believed, and then sizes are not looked at again."""
+    maildrop = Maildrop(MESSAGES, {"LIST": "\n".join(["+OK", *(size_of(number, 2) for number in range(1, 7)), "."])})
+    with served(collector, maildrop, keep="all"):
+        collector.fetch()
+        assert collector.mail("bad") == ALL
+        assert maildrop.heard.count("RETR 1") == 2
+        maildrop.heard.clear()
+        assert "6 messages" in collector.fetch("--refetch").output and maildrop.heard.count("RETR 1") == 1
+
+
+def test_reply_too_many(collector):
+    """What comes behind it is not taken for what it is not."""
+    first = []
+
+    def twice(_talk, _argument):
+        text = MESSAGES["u1"] + b".\r\n"
+        return b"+OK\r\n" + text + (b"" if first else first.append(1) or b"+OK who asked?\r\n")
+
+    maildrop = Maildrop(MESSAGES, {"RETR 1": twice})
+    with served(collector, maildrop):
+        collector.fetch()
+        assert collector.mail("bad") == ALL and not maildrop.messages
+
+
+def test_message_that_is_another_each_time(collector):
+    sent = []
+
+    def grows(_talk, _argument):
+        sent.append(b"x\r\n")
+        return b"+OK\r\n" + MESSAGES["u3"] + b"".join(sent) + b".\r\n"
+
+    maildrop = Maildrop(MESSAGES, {"RETR 3": grows})
+    with served(collector, maildrop):
+        assert "cannot be believed" in collector.fetch(status=PROTOCOL).output
+        assert collector.mail("bad") == sorted(MESSAGES[uidl] for uidl in ("u1", "u2"))
+        assert set(maildrop.removed) == {"u1", "u2"}
+
+
+def test_connection_that_is_lost_is_made_again(collector):
+    lost = []
+
+    def lose(talk, _argument):
+        if len(lost) < 2:
+            lost.append(1)
+            talk.say(b"+OK\r\nhalf a mess")
+            raise hostile.Over
+        return b"+OK\r\n" + MESSAGES["u3"] + b".\r\n"
+
+    maildrop = Maildrop(MESSAGES, {"RETR 3": lose})
+    with served(collector, maildrop):
+        told = collector.fetch().output
+        assert told.count("going on with another connection") == 2 and "6 messages" in told
+        assert collector.mail("bad") == ALL and not maildrop.messages and collector.is_clean("bad")
+        assert maildrop.heard.count("RETR 1") == 1
+
+
+def test_refused_message_does_not_hinder_others(collector):
+    maildrop = Maildrop(MESSAGES, {"RETR 2": "-ERR [SYS/TEMP] not now"})
+    with served(collector, maildrop):
+        told = collector.fetch(status=TRY_LATER).output
+        assert "does not give out message 2 (not now)" in told and "1 failed" in told
+        assert list(maildrop.messages) == ["u2"]
+        maildrop.behave()
+        collector.fetch()
+        assert collector.mail("bad") == ALL and not maildrop.messages
+
+
+def test_quit_that_fails(collector):
+    maildrop = Maildrop(MESSAGES, {"QUIT": "-ERR some were not removed"})
+    with served(collector, maildrop):
+        told = collector.fetch(status=UNAVAILABLE).output
+        assert "does not confirm" in told and "deleted on the server" not in told
+        maildrop.behave()
+        assert "6 deleted on the server" in collector.fetch().output
+        assert collector.mail("bad") == ALL and not maildrop.messages
+
+
+def test_server_without_uidl(collector):
+    maildrop = Maildrop({**MESSAGES, "same": MESSAGES["u1"]}, {"UIDL": "-ERR what?"}, capabilities=("TOP", "USER"))
+    with served(collector, maildrop, keep="all"):
+        assert "keep = none" in collector.fetch(status=UNAVAILABLE).output and collector.mail("bad") == []
+        maildrop.replies["QUIT"] = ""
+        collector.fetch("--keep", "none", "--retries", "0", status=TRY_LATER)
+        assert collector.mail("bad") == sorted([*ALL, MESSAGES["u1"]])
+        del maildrop.replies["QUIT"]
+        collector.fetch("--keep", "none")
+        assert collector.mail("bad") == sorted([*ALL, MESSAGES["u1"]]) and not maildrop.messages
+        maildrop.messages["again"] = MESSAGES["u1"]
+        collector.fetch("--keep", "none")
+        assert collector.mail("bad") == sorted([*ALL, MESSAGES["u1"], MESSAGES["u1"]])
+
+
+def test_login_delay_and_expire(collector):
+    maildrop = Maildrop(MESSAGES, capabilities=("TOP", "UIDL", "USER", "LOGIN-DELAY 600", "EXPIRE 0"))
+    with served(collector, maildrop, keep="all"):
+        assert "EXPIRE 0" in collector.fetch().output
+        maildrop.heard.clear()
+        assert "LOGIN-DELAY" in collector.fetch(status=TRY_LATER).output
+        assert "LOGIN-DELAY" in collector.run("list", status=TRY_LATER).output and not maildrop.heard
+
+
+def test_message_that_is_bigger_than_it_says(collector):
+    maildrop = Maildrop(MESSAGES, {"RETR 2": b"+OK\r\n" + b"x\r\n" * 10000 + b".\r\n"})
+    with served(collector, maildrop, size_max="20000"):
+        assert "size_max" in collector.fetch(status=PROTOCOL).output
+        assert collector.mail("bad") == [MESSAGES["u1"]] and collector.is_clean("bad")
+
+
+def test_stop_in_the_middle(collector):
+    """What is under way is stored, and deleted on the server; what was not asked for yet stays there."""
+    messages = {"u%d" % number: b"Message-ID: <%d@x.example>\r\n\r\n" % number + (b"x" * 68 + b"\r\n") * 70000
+                for number in range(1, 7)}
+    go_on = threading.Event()
+
+    def wait(_talk, argument):
+        assert go_on.wait(restante.PATIENCE_SECONDS)
+        return b"+OK\r\n" + messages["u" + argument] + b".\r\n"
+
+    maildrop = Maildrop(messages, {"RETR 2": wait})
+    with served(collector, maildrop), running(collector, "fetch") as (process, said):
+        wait_until(lambda: "RETR 2" in maildrop.heard, "RETR 2")
+        process.send_signal(signal.SIGTERM)
+        said("stopping")
+        go_on.set()
+        assert process.wait(restante.PATIENCE_SECONDS) == OK
+        assert maildrop.heard[-1] == "QUIT" and 2 <= len(maildrop.removed) < 6
+        assert collector.mail("bad") == sorted(messages[uidl] for uidl in maildrop.removed)
+        collector.fetch()
+        assert collector.mail("bad") == sorted(messages.values()) and not maildrop.messages
 
 
 def test_usage(collector):

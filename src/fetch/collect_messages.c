@@ -191,6 +191,12 @@ take_data(struct collect *collect, const struct asked *asked, const struct resta
 	collect->parcel_octets += size;
 	if (asked->kind != ASKED_MESSAGE || collect->is_refused || collect->doubt == DOUBT_WAITS)
 		return;
+	/* LIST has let it pass. Whoever says little and sends much may go on for ever: that ends here. */
+	if (collect->policy.size_max > 0 && collect->parcel_octets > collect->policy.size_max) {
+		restante_client_abort(collect->settings.link->client, RESTANTE_BROKEN,
+		    "a message is bigger than `size_max`, though LIST says that it is not");
+		return;
+	}
 	if (collect->begin_milliseconds == 0)
 		collect->begin_milliseconds = clock_milliseconds();
 	collect->octets_done += size;

@@ -229,6 +229,10 @@ hear(struct jobs *jobs)
 	if (!signals.is_stop || stop_is_asked(&jobs->stop))
 		return;
 	stop_ask(&jobs->stop);
+	if (jobs->running_count > 0)
+		report_event(jobs->settings->report, REPORT_NOTE, NULL, REPORT_FIELDS(),
+		    "stopping: what is under way is finished, if that takes no longer than %d seconds",
+		    STOP_MILLISECONDS / 1000);
 	jobs->cut_milliseconds = clock_milliseconds() + STOP_MILLISECONDS;
 }
 
