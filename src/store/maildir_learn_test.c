@@ -291,6 +291,18 @@ test_many_are_left_to_a_session(void **state)
 	inode = index_inode();
 	assert_int_equal(learn(), LEARNING_LEFT);
 	assert_int_equal(index_inode(), inode);
+	/* Nor is the index taken up to see that there are fewer now. */
+	for (unsigned i = 0; i < 3; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "cur/%u.M%uP1.mx,S=2,W=3", 1000 + i, i);
+		assert_int_equal(unlinkat(world_directory, name, 0), 0);
+	}
+	settle();
+	assert_int_equal(learn(), LEARNING_LEFT);
+	assert_int_equal(index_inode(), inode);
+	many_put("cur", 0, 3);
+	settle();
 	assert_int_equal(unlinkat(world_directory, INDEX_NAME, 0), 0);
 	assert_int_equal(learn(), LEARNING_LEFT);
 	assert_false(world_has(INDEX_NAME));

@@ -240,6 +240,8 @@ scan_once(int maildir, const struct index_list *known, size_t count_max, struct 
 
 		if (result < 0)
 			return error_set(error, ERROR_TEMPORARY, "no memory for a list of messages");
+		if (result > 0 && list->count > count_max)
+			return too_many(count_max, error);
 		if (result > 0)
 			continue;
 		result = directory_walk(maildir, (enum maildir_directory)which, list_put, &putting, error);
@@ -248,8 +250,7 @@ scan_once(int maildir, const struct index_list *known, size_t count_max, struct 
 		if (result > 0)
 			return too_many(count_max, error);
 	}
-	/* What is known is copied as it is. */
-	return list->count > count_max ? too_many(count_max, error) : 0;
+	return 0;
 }
 
 static void

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -90,6 +91,33 @@ test_the_next_session_reads_nothing(void **state)
 	world_assert_text(store, 1, "Subject: two\n\nsecond\n");
 	store_close(store);
 	assert_int_equal(index_inode(), inode);
+}
+
+/* Too young for its time to prove something. */
+static bool
+is_young(void)
+{
+	struct index_stamp stamp;
+	struct timespec now;
+	struct stat status;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	assert_int_equal(stat(world_mbox, &status), 0);
+	index_stamp_make(&stamp, &status, &now);
+	return !stamp.settled;
+}
+
+static void
+test_what_has_just_come_is_not_believed(void **state)
+{
+	enum learning learning;
+
+	(void)state;
+	do {
+		world_put(FIRST);
+		learning = learn();
+	} while (!is_young());
+	assert_int_equal(learning, LEARNING_LATER);
 }
 
 static void
@@ -224,6 +252,7 @@ test_a_session_waits_for_who_learns(void **state)
 
 	(void)state;
 	world_put(FIRST);
+	settle();
 	snprintf(directory, sizeof(directory), "%s", world_mbox);
 	*strrchr(directory, '/') = '\0';
 	gate = gate_close(AT_FDCWD, directory);
@@ -249,6 +278,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_the_next_session_reads_nothing, world_begin),
+		cmocka_unit_test_setup(test_what_has_just_come_is_not_believed, world_begin),
 		cmocka_unit_test_setup(test_a_session_is_open, world_begin),
 		cmocka_unit_test_setup(test_somebody_delivers, world_begin),
 		cmocka_unit_test_setup(test_too_much_is_left_to_a_session, world_begin),
