@@ -250,7 +250,8 @@ scan_once(int maildir, const struct index_list *known, size_t count_max, struct 
 		if (result > 0)
 			return too_many(count_max, error);
 	}
-	return 0;
+	/* What is known is copied as it is. */
+	return list->count > count_max ? too_many(count_max, error) : 0;
 }
 
 static void
