@@ -159,7 +159,7 @@ may_leave(const struct restante_client *client, const struct command *command)
 	const struct command_list *sent = &client->sent;
 
 	if (client->phase == PHASE_LOGIN_LAST) {
-		if (client->login.no_early || !command->kind->leaves_early)
+		if (client->login.no_early || client->login.is_alone || !command->kind->leaves_early)
 			return false;
 	} else if (client->phase != PHASE_LOGGED_IN && client->phase != PHASE_READY)
 		return false;

@@ -109,6 +109,7 @@ struct login {
 	bool utf8_said, language_said;
 	bool is_proven;			/* this attempt has used the password */
 	bool no_early;			/* nothing leaves behind the last word of this connection's logins */
+	bool is_alone;			/* nor does it there: the server may lose it */
 	bool no_initial;		/* no response leaves with AUTH */
 	unsigned proven_count;		/* attempts that used it and were refused */
 	enum restante_result result;	/* of the last that was refused */
@@ -124,6 +125,7 @@ struct restante_client {
 	bool is_end_told;
 	bool has_events;		/* octets came that were not looked at to their end */
 	bool without_capa;		/* this server closes the connection at CAPA */
+	bool is_careful;		/* its greeting says that it reads what leaves behind a login */
 	bool lf_only;			/* the reply whose list or message follows ended with LF alone */
 	bool is_behind_cr;
 	bool pipelining;		/* wanted and announced */

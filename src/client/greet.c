@@ -32,6 +32,7 @@ greet_greeting(struct restante_client *client, char *line)
 		return client_broken(client, "it greets with a challenge");
 	if (response.status == RESPONSE_ERROR)
 		return client_refused(client, "the server does not want to serve", &response);
+	client->is_careful = quirk_is_careful(response.text);
 	if (!greeting_timestamp(response.text, client->timestamp, sizeof(client->timestamp)))
 		client->timestamp[0] = '\0';
 	client->phase = PHASE_CAPA;

@@ -222,7 +222,7 @@ test_few_octets_are_outstanding(void **state)
 	(void)state;
 	hear(client, &count);
 	say(client, "+OK\r\n", &count);
-	say(client, "+OK\r\nUSER\r\nPIPELINING\r\n.\r\n", &count);
+	say(client, "+OK\r\nUSER\r\nPIPELINING\r\nIMPLEMENTATION restante\r\n.\r\n", &count);
 	for (uint64_t i = 0; i < 5000; i++)
 		assert_int_not_equal(restante_client_retr(client, 1000000 + i), 0);
 	assert_int_equal(say(client, "+OK\r\n+OK\r\n-ERR\r\n", &count), RESTANTE_EVENT_READY);

@@ -3,8 +3,9 @@
  *
  * A wrong password must not lock an account: when it was refused as such nothing else is tried. One more
  * way is where the server may not have the secret that the first one needs (quirks.h), never a third.
- * Commands of the caller's leave behind the last word of a login where PIPELINING was announced; if it is
- * refused they are answered with -ERR, which is for nobody, and leave again behind the next.
+ * Commands of the caller's leave behind the last word of a login where PIPELINING was announced, by a server
+ * that is known to read them; if it is refused they are answered with -ERR, which is for nobody, and leave
+ * again behind the next.
  */
 
 #include <stdio.h>
@@ -47,6 +48,8 @@ enum step
 login_begin(struct restante_client *client)
 {
 	client->phase = PHASE_LOGIN;
+	client->login.is_alone = client->pipelining && !client->is_careful &&
+	    !quirk_is_careful(client->offer.implementation) && quirk(client, QUIRK_INPUT_LOST_AT_LOGIN);
 	return prelude(client) ? STEP_AGAIN : login_next(client);
 }
 
@@ -177,7 +180,7 @@ void
 login_last_said(struct restante_client *client)
 {
 	client->phase = PHASE_LOGIN_LAST;
-	if (client->pipelining && !client->login.no_early)
+	if (client->pipelining && !client->login.no_early && !client->login.is_alone)
 		greet_say_capa(client);
 }
 

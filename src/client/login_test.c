@@ -89,13 +89,13 @@ static const struct talk talks[] = {
 	{ "refused, and closed", HELLO OFFERS("CRAM-MD5 PLAIN") ">AUTH CRAM-MD5\n" CRAM_CHALLENGE CRAM_DIGEST "<-ERR no\n"
 	  ">AUTH PLAIN " ANNA_SECRET "\n<$\n=END DENIED the server refuses the login with CRAM-MD5: no\n", { SHOWN } },
 	{ "what left behind a login that was refused leaves again behind the next",
-	  "!stat\n!uidl\n" HELLO OFFERS_AND("CRAM-MD5 PLAIN", "PIPELINING") ">AUTH CRAM-MD5\n" CRAM_CHALLENGE CRAM_DIGEST
+	  "!stat\n!uidl\n" HELLO OFFERS_AND("CRAM-MD5 PLAIN", "PIPELINING\n<IMPLEMENTATION restante") ">AUTH CRAM-MD5\n" CRAM_CHALLENGE CRAM_DIGEST
 	  ">CAPA\n>STAT\n>UIDL\n<-ERR no\n<+OK\n<TOP\n<.\n<-ERR log in first\n<-ERR log in first\n>AUTH PLAIN " ANNA_SECRET "\n"
 	  ">CAPA\n>STAT\n>UIDL\n<+OK in\n<-ERR\n=READY\n<+OK 1 2\n<+OK\n<1 a\n<.\n=DONE 1 OK 1 2 1 2\n=REPLY 2 0 0 \n"
 	  "=ITEM 2 1 0 a\n=DONE 2 OK 0 0 \n", { SHOWN } },
-	{ "USER is refused, PASS is under way", "!stat\n" HELLO "<+OK\n<USER\n<PIPELINING\n<.\n>USER anna\n>PASS secret\n>CAPA\n>STAT\n"
+	{ "USER is refused, PASS is under way", "!stat\n" HELLO "<+OK\n<USER\n<PIPELINING\n<IMPLEMENTATION restante\n<.\n>USER anna\n>PASS secret\n>CAPA\n>STAT\n"
 	  "<-ERR who?\n<-ERR USER first\n<-ERR\n<-ERR\n=END DENIED the server refuses the login with USER: who?\n", { SHOWN } },
-	{ "UTF8 and LANG before the login, together", HELLO "<+OK\n<USER\n<UTF8\n<LANG\n<PIPELINING\n<.\n>UTF8\n>LANG de\n>USER anna\n"
+	{ "UTF8 and LANG before the login, together", HELLO "<+OK\n<USER\n<UTF8\n<LANG\n<PIPELINING\n<IMPLEMENTATION restante\n<.\n>UTF8\n>LANG de\n>USER anna\n"
 	  ">PASS secret\n>CAPA\n<+OK\n<+OK de\n<+OK\n<+OK\n<-ERR\n=READY\n",
 	  { SHOWN, { RESTANTE_UTF8, "yes" }, { RESTANTE_LANGUAGE, "de" } } },
 	{ "UTF8 and LANG, one at a time, and refused", HELLO "<+OK\n<USER\n<UTF8\n<LANG\n<.\n>UTF8\n<-ERR\n>LANG de\n<-ERR\n>USER anna\n"

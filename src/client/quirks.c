@@ -2,6 +2,8 @@
 
 #include "client/quirks.h"
 
+#include <string.h>
+
 #include "client/engine.h"
 
 const struct quirk_row quirks[QUIRK_COUNT] = {
@@ -35,11 +37,25 @@ const struct quirk_row quirks[QUIRK_COUNT] = {
 	  "a mechanism is announced and refused as unknown: the next one is tried", false },
 	[QUIRK_NO_SECRET_STORED] = { "no secret stored", "qpopper, Courier",
 	  "APOP or CRAM-MD5 for users whose password is stored hashed: one more way is tried", false },
+	[QUIRK_INPUT_LOST_AT_LOGIN] = { "input lost at login", "Courier, Cyrus",
+	  "PIPELINING is announced, and what leaves behind a login is thrown away: it waits, unless the "
+	  "server is known to read it", false },
 	[QUIRK_FAREWELL] = { "farewell", "Dovecot, Cyrus",
 	  "-ERR to nothing before the connection is closed, after long silence or at a shutdown", false },
 	[QUIRK_CLOSES_AT_CAPA] = { "closes at CAPA", "old servers, seen by fetchmail",
 	  "the connection ends at CAPA: another one does without (blocking face only)", false },
 };
+
+bool
+quirk_is_careful(const char *server)
+{
+	static const char *const names[] = { "restante", "Dovecot" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strstr(server, names[i]) != NULL)
+			return true;
+	return false;
+}
 
 bool
 quirk(struct restante_client *client, enum quirk which)

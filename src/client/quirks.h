@@ -24,6 +24,7 @@ enum quirk {
 	QUIRK_NOTHING_ANNOUNCED,
 	QUIRK_EMPTY_PROMISE,
 	QUIRK_NO_SECRET_STORED,
+	QUIRK_INPUT_LOST_AT_LOGIN,
 	QUIRK_FAREWELL,
 	QUIRK_CLOSES_AT_CAPA,
 	QUIRK_COUNT
@@ -42,3 +43,5 @@ struct restante_client;
 
 /* Is it borne with? Notes that it was met. */
 bool quirk(struct restante_client *, enum quirk);
+/* Who reads what leaves behind a login, by its greeting or IMPLEMENTATION. */
+bool quirk_is_careful(const char *server);

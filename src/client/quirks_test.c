@@ -37,11 +37,12 @@ static const struct talk talks[QUIRK_COUNT] = {
 	[QUIRK_INITIAL_RESPONSE_IGNORED] = { "initial response ignored", HELLO "<+OK\n<SASL PLAIN\n<.\n>AUTH PLAIN " ANNA_SECRET "\n<+ \n>"
 	  ANNA_SECRET "\n<+OK\n" IN, { SHOWN } },
 	/* The server reads CAPA as a response: -ERR. STAT and what follows have replies of their own. */
-	[QUIRK_RESPONSE_TAKEN_FROM_COMMAND] = { "a command taken for a response", "!stat\n!list\n" HELLO "<+OK\n<SASL PLAIN\n<PIPELINING\n<.\n"
+	[QUIRK_RESPONSE_TAKEN_FROM_COMMAND] = { "a command taken for a response", "!stat\n!list\n" HELLO
+	  "<+OK\n<SASL PLAIN\n<PIPELINING\n<IMPLEMENTATION restante\n<.\n"
 	  ">AUTH PLAIN " ANNA_SECRET "\n>CAPA\n>STAT\n>LIST\n<+ \n<-ERR no base64\n<-ERR\n<-ERR\n>AUTH PLAIN\n<+ \n>" ANNA_SECRET "\n<+OK\n"
 	  ">CAPA\n>STAT\n>LIST\n<-ERR\n=READY\n<+OK 0 0\n<+OK\n<.\n=DONE 1 OK 0 0 0 0\n=REPLY 2 0 0 \n=DONE 2 OK 0 0 \n", { SHOWN } },
-	[QUIRK_OFFER_SHRINKS] = { "offer shrinks", HELLO "<+OK\n<USER\n<PIPELINING\n<.\n>USER anna\n>PASS secret\n>CAPA\n<+OK\n<+OK\n<+OK\n<TOP\n"
-	  "<PIPELINING\n<.\n=READY\n@47 0 0 [] [] USER\n", { SHOWN } },
+	[QUIRK_OFFER_SHRINKS] = { "offer shrinks", HELLO "<+OK\n<USER\n<PIPELINING\n<IMPLEMENTATION restante\n<.\n"
+	  ">USER anna\n>PASS secret\n>CAPA\n<+OK\n<+OK\n<+OK\n<TOP\n<PIPELINING\n<.\n=READY\n@47 0 0 [] [] USER\n", { SHOWN } },
 	[QUIRK_PIPELINING_LATE] = { "PIPELINING late", HELLO "<+OK\n<USER\n<.\n>USER anna\n<+OK\n>PASS secret\n<+OK\n>CAPA\n<+OK\n<PIPELINING\n"
 	  "<.\n=READY\n!stat\n!noop\n>STAT\n>NOOP\n", { SHOWN } },
 	[QUIRK_NOTHING_ANNOUNCED] = { "nothing announced", HELLO "<+OK\n<TOP\n<.\n>USER anna\n<+OK\n>PASS secret\n<+OK\n" IN, { SHOWN } },
@@ -49,6 +50,8 @@ static const struct talk talks[QUIRK_COUNT] = {
 	  "<-ERR Unsupported authentication mechanism\n>AUTH LOGIN\n", { SHOWN } },
 	[QUIRK_NO_SECRET_STORED] = { "no secret stored", HELLO "<+OK\n<SASL CRAM-MD5 PLAIN\n<.\n>AUTH CRAM-MD5\n<+ PDEuMkBwb3AuZXhhbXBsZT4=\n"
 	  ">YW5uYSBlNmRkN2MzNjdkM2MzZTAxZDUzMjc3YzVjOWM4OWRmYg==\n<-ERR no\n>AUTH PLAIN " ANNA_SECRET "\n<+OK\n" IN, { SHOWN } },
+	[QUIRK_INPUT_LOST_AT_LOGIN] = { "input lost at login", "!stat\n" HELLO "<+OK\n<SASL PLAIN\n<PIPELINING\n<.\n>AUTH PLAIN " ANNA_SECRET "\n"
+	  "<+OK\n>CAPA\n>STAT\n<+OK\n<PIPELINING\n<.\n=READY\n<+OK 1 2\n=DONE 1 OK 1 2 1 2\n", { SHOWN } },
 	[QUIRK_FAREWELL] = { "farewell", OLD "<-ERR autologout\n=END CLOSED the server ends the connection: autologout\n", { SHOWN } },
 	/* The blocking face makes another connection; the engine alone ends. */
 	[QUIRK_CLOSES_AT_CAPA] = { "closes at CAPA", HELLO "<$\n=END CLOSED the server, or the network, closed the connection before it"

@@ -15,7 +15,7 @@
 
 /* A server that knows no CAPA; and one that has what RFC 2449 has, USER alone to log in with. */
 #define OLD "<+OK hello\n>CAPA\n<-ERR what?\n>USER anna\n<+OK\n>PASS secret\n<+OK in\n=READY\n"
-#define NEW "<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<.\n>USER anna\n>PASS secret\n>CAPA\n" \
+#define NEW "<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<IMPLEMENTATION restante\n<.\n>USER anna\n>PASS secret\n>CAPA\n" \
 	"<+OK\n<+OK in\n<+OK\n<USER\n<PIPELINING\n<.\n=READY\n"
 
 static const struct talk talks[] = {
@@ -24,12 +24,12 @@ static const struct talk talks[] = {
 	{ "one command at a time without PIPELINING",
 	  OLD "!stat\n!noop\n>STAT\n<+OK 0 0\n=DONE 1 OK 0 0 0 0\n>NOOP\n<+OK\n=DONE 2 OK 0 0 \n", { SHOWN } },
 	{ "one round trip for the login and what is asked behind it",
-	  "!uidl\n!list\n<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<.\n>USER anna\n>PASS secret\n>CAPA\n>UIDL\n>LIST\n"
+	  "!uidl\n!list\n<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<IMPLEMENTATION restante\n<.\n>USER anna\n>PASS secret\n>CAPA\n>UIDL\n>LIST\n"
 	  "<+OK\n<+OK in\n<+OK\n<PIPELINING\n<.\n=READY\n<+OK\n<1 a\n<2 b\n<.\n"
 	  "=REPLY 1 0 0 \n=ITEM 1 1 0 a\n=ITEM 1 2 0 b\n=DONE 1 OK 0 0 \n<+OK 2 messages\n<1 120\n<2 200\n<.\n"
 	  "=REPLY 2 0 0 2 messages\n=ITEM 2 1 120 \n=ITEM 2 2 200 \n=DONE 2 OK 0 0 \n", { SHOWN } },
 	{ "QUIT, and what changes its meaning, wait for the login",
-	  "!stat\n!line XTND\n!stat\n!quit\n<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<.\n>USER anna\n>PASS secret\n>CAPA\n"
+	  "!stat\n!line XTND\n!stat\n!quit\n<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<IMPLEMENTATION restante\n<.\n>USER anna\n>PASS secret\n>CAPA\n"
 	  ">STAT\n<+OK\n<+OK in\n>XTND\n>STAT\n>QUIT\n<-ERR\n=READY\n<+OK 1 2\n<-ERR no\n<+OK 1 2\n<+OK bye\n"
 	  "=DONE 1 OK 1 2 1 2\n=DONE 2 REFUSED 0 0 no\n=DONE 3 OK 1 2 1 2\n=DONE 4 OK 0 0 bye\n=END OK \n", { SHOWN } },
 	{ "QUIT alone waits, too", "!quit\n<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<.\n>USER anna\n>PASS secret\n>CAPA\n"
