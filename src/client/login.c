@@ -204,7 +204,7 @@ is_about_mechanism(const char *text)
 {
 	static const char *const phrases[] = { "unsupported", "not supported", "not implemented",
 		"mechanism", "unknown command", "invalid command", "bad command", "unrecognized",
-		"unrecognised", "syntax error" };
+		"unrecognised", "syntax error", "bad protocol" };
 
 	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
 		if (strcasestr(text, phrases[i]) != NULL)
@@ -230,6 +230,10 @@ may_go_on(struct restante_client *client, const struct response *response)
 {
 	struct login *login = &client->login;
 
+	if (strstr(login->mechanism, "-PLUS") != NULL && is_about_mechanism(response->text))
+		return quirk(client, QUIRK_OTHER_BINDING);
+	if (strcmp(login->mechanism, "APOP") == 0 && login->proven_count == 0 && response->code == CODE_AUTH)
+		return quirk(client, QUIRK_OTHER_SECRETS);
 	if (response->code != CODE_NONE && response->code != CODE_OTHER)
 		return false;
 	if (login->is_cancelled)
