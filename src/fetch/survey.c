@@ -9,6 +9,7 @@
 /* Of both lists together: what a stranger may have us remember. */
 #define LINES_MAX    (2 << 20)
 #define DISORDER_MAX 10000
+#define UIDL_OCTETS_MAX (64 << 20)
 
 void
 survey_begin(struct survey *survey)
@@ -56,8 +57,12 @@ survey_size(struct survey *survey, uint64_t number, uint64_t octets, struct erro
 int
 survey_uidl(struct survey *survey, uint64_t number, const char *uidl, struct error *error)
 {
-	char *copy = strdup(uidl);
+	char *copy;
 
+	survey->uidl_octets += strlen(uidl);
+	if (survey->uidl_octets > UIDL_OCTETS_MAX)
+		return error_set(error, ERROR_PROTOCOL, "the list of messages has no end");
+	copy = strdup(uidl);
 	if (copy == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the list of messages");
 	return add(survey, number, 0, copy, error);

@@ -24,7 +24,7 @@ struct survey {
 	size_t sizeless_count;       /* UIDL has them, LIST does not */
 	size_t twice_count;          /* numbers that UIDL gave to two different messages: left alone */
 	size_t same_count;           /* messages with the UIDL of one before them */
-	size_t room, disorder_count; /* the rest is survey.c's */
+	size_t room, disorder_count, uidl_octets; /* the rest is survey.c's */
 };
 
 void survey_begin(struct survey *);

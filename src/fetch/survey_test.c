@@ -11,6 +11,9 @@
 
 #include "fetch/survey.h"
 
+#define TENTH "uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu"
+#define LONG TENTH TENTH TENTH TENTH TENTH TENTH TENTH TENTH TENTH TENTH
+
 /* A line of LIST where uidl is NULL. */
 struct line {
 	uint64_t number;
@@ -112,6 +115,11 @@ test_lists_without_end(void **state)
 	survey_begin(&survey);
 	while (survey_uidl(&survey, 1, "u", &error) == 0)
 		assert_true(++count < 100000);
+	assert_int_equal(error.kind, ERROR_PROTOCOL);
+	survey_free(&survey);
+	survey_begin(&survey);
+	for (count = 1; survey_uidl(&survey, count, LONG, &error) == 0; count++)
+		assert_true(count < 1000000);
 	assert_int_equal(error.kind, ERROR_PROTOCOL);
 	survey_free(&survey);
 	survey_begin(&survey);
