@@ -301,6 +301,8 @@ def test_target_that_cannot_be_written(mail, user):
     told = mail.fetch("--to", "maildir:%s/file/x" % mail.home, "--keep", "none", status=None)
     assert told.status not in (OK, None) and told.output
     assert len(user.stored()) == 5
+    assert "5 failed" in mail.fetch("--to", "command:exit 2", "--keep", "none", status=TRY_LATER).output
+    assert len(user.stored()) == 5
     mail.fetch()
     assert mail.mail("work") == expected()
 
@@ -422,6 +424,21 @@ def test_connection_that_is_lost_is_made_again(collector):
         assert maildrop.heard.count("RETR 1") == 1
 
 
+def test_progress_begins_the_count_anew(collector):
+    lost = []
+
+    def lose_once(talk, argument):
+        if argument not in lost:
+            lost.append(argument)
+            raise hostile.Over
+        return b"+OK\r\n" + MESSAGES["u" + argument] + b".\r\n"
+
+    maildrop = Maildrop(MESSAGES, dict.fromkeys(("RETR 2", "RETR 4", "RETR 6"), lose_once))
+    with served(collector, maildrop):
+        collector.fetch("--retries", "1")
+        assert collector.mail("bad") == ALL and not maildrop.messages and len(lost) == 3
+
+
 def test_refused_message_does_not_hinder_others(collector):
     maildrop = Maildrop(MESSAGES, {"RETR 2": "-ERR [SYS/TEMP] not now"})
     with served(collector, maildrop):
@@ -493,6 +510,7 @@ def test_stop_in_the_middle(collector):
         assert process.wait(restante.PATIENCE_SECONDS) == OK
         assert maildrop.heard[-1] == "QUIT" and 2 <= len(maildrop.removed) < 6
         assert collector.mail("bad") == sorted(messages[uidl] for uidl in maildrop.removed)
+        maildrop.behave()
         collector.fetch()
         assert collector.mail("bad") == sorted(messages.values()) and not maildrop.messages
 

@@ -1,11 +1,14 @@
 /* Commands that say something, and commands that fail in any way: these decide nothing. */
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "fetch/filter.h"
@@ -51,6 +54,32 @@ test_verdicts(void **state)
 	}
 }
 
+/* Also what the command has started, which may hold its output open for ever. */
+static void
+test_late_one_is_ended_whole(void **state)
+{
+	char path[] = "/tmp/filter-test-XXXXXX", command[200];
+	int file = mkstemp(path), pid = 0, turns = 0;
+	enum filter_verdict verdict;
+	struct error error;
+	FILE *stream;
+
+	(void)state;
+	assert_true(file >= 0);
+	snprintf(command, sizeof(command), "echo $$ > %s; sleep 1000 & wait", path);
+	assert_int_equal(filter_ask(&verdict, command, "", "", 0, HEADER, strlen(HEADER), 1, &error), -1);
+	stream = fdopen(file, "r");
+	assert_non_null(stream);
+	assert_int_equal(fscanf(stream, "%d", &pid), 1);
+	fclose(stream);
+	unlink(path);
+	assert_true(pid > 1);
+	/* Whoever has taken in the orphan buries it. */
+	while (kill(-pid, 0) == 0 && ++turns < 6000)
+		usleep(10000);
+	assert_true(turns < 6000);
+}
+
 static void
 test_header_that_nobody_reads(void **state)
 {
@@ -71,6 +100,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_late_one_is_ended_whole),
 		cmocka_unit_test(test_header_that_nobody_reads),
 	};
 
