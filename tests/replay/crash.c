@@ -380,6 +380,16 @@ prefix_try_killed(struct replay *r)
 	state_try(r);
 }
 
+/* With what is lost of it, a prefix that ends before a sync is all that are between that and the sync before. */
+static bool
+is_before_sync(const struct replay *r)
+{
+	const struct recording *recording = r->recording;
+
+	return r->prefix == recording->count || recording->operations[r->prefix].kind == OPERATION_SYNC ||
+	    recording->operations[r->prefix].kind == OPERATION_MARK;
+}
+
 void
 crash_replay(const struct recording *recording, enum crash_model model, const char *directory,
     crash_check check, void *context, struct crash_result *result)
@@ -401,6 +411,8 @@ crash_replay_from(const struct recording *recording, size_t first, enum crash_mo
 		.seen = calloc(SEEN_SIZE, sizeof(uint64_t)) };
 	assert_non_null(r->seen);
 	for (r->prefix = first; r->prefix <= recording->count && !result->is_rejected; r->prefix++) {
+		if (first > 0 && !is_before_sync(r))
+			continue;
 		effects_make(r);
 		tries[model](r);
 	}

@@ -39,6 +39,9 @@ struct crash_result {
 /* directory: where the states are laid down; what it holds is lost. */
 void crash_replay(const struct recording *, enum crash_model, const char *directory, crash_check,
     void *context, struct crash_result *);
-/* The same, but nothing happens before that many operations were done. */
+/*
+ * The same, but nothing happens before that many operations were done, and only before a sync, a promise or
+ * the end.
+ */
 void crash_replay_from(const struct recording *, size_t first, enum crash_model, const char *directory,
     crash_check, void *context, struct crash_result *);

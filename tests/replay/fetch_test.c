@@ -28,6 +28,7 @@
 
 #define MESSAGES 3
 #define ROUNDS   2
+#define SYNCS_MAX 32	/* as many as calls_swallow_syncs() knows */
 #define KILLED   7	/* the status of a process in which the client was */
 #define TOLD     8	/* promise: the state knows of those of the first round that they are stored; 16: of the second */
 
@@ -42,6 +43,9 @@ static struct {
 	size_t size, wire_size;
 	bool is_deleted;
 } server[MESSAGES];
+
+/* How many there are in this test. */
+static size_t message_count = MESSAGES;
 
 static struct recording *recorded;
 
@@ -182,8 +186,8 @@ client_runs(const char *directory)
 {
 	struct error error;
 
-	for (size_t round = 0; round < ROUNDS; round++)
-		if (client_run(directory, come_by[round], &error) != 0)
+	for (size_t round = 0; round < (message_count > 1 ? ROUNDS : 1); round++)
+		if (client_run(directory, message_count > 1 ? come_by[round] : 1, &error) != 0)
 			fail_msg("%s", error.text);
 }
 
@@ -219,7 +223,7 @@ mail_is_complete(const char *directory)
 	const char *wrong;
 
 	snprintf(mail.place, sizeof(mail.place), place_names[place], directory);
-	for (size_t i = 0; i < MESSAGES; i++)
+	for (size_t i = 0; i < message_count; i++)
 		mail_expect(&mail, server[i].text, server[i].size, 0);
 	wrong = mail_check(&mail, 0, MAIL_MAY_BE_HIDDEN);
 	mail_free(&mail);
@@ -234,7 +238,7 @@ check(void *context, uint64_t promised)
 
 	(void)context;
 	server_set(promised);
-	wrong = client_again(MESSAGES);
+	wrong = client_again(message_count);
 	if (wrong == NULL)
 		wrong = mail_is_complete(copy);
 	if (wrong == NULL && recovery.unknown_count != 0)
@@ -391,7 +395,7 @@ client_returns(const char *directory)
 {
 	struct error error;
 
-	if (client_run(directory, MESSAGES, &error) != 0)
+	if (client_run(directory, message_count, &error) != 0)
 		child_fail("the next run", error.text);
 }
 
@@ -454,7 +458,7 @@ child_run(bool (*run)(const char *call, unsigned number), const char *call, unsi
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		alarm(200);
+		alarm(500);
 		_exit(run(call, number) ? KILLED : 0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -490,7 +494,10 @@ test_a_power_failure_behind_a_kill(void **state)
 	static const char *const calls[] = { "rename", "fsync", NULL };
 
 	(void)state;
-	assert_in_range(kills_try(killed_and_failed, calls), 15, 100);
+	/* Of one message the states can be counted. */
+	message_count = 1;
+	assert_in_range(kills_try(killed_and_failed, calls), 8, 100);
+	message_count = MESSAGES;
 }
 
 /* Each call fails */
@@ -565,15 +572,37 @@ is_missed(unsigned swallowed)
 	return missed;
 }
 
+/* Nothing has happened to it since it was synced before: it is there for what a kill may have left. */
+static bool
+sync_is_idle(const struct recording *recording, size_t at)
+{
+	uint32_t node = recording->operations[at].node;
+
+	while (at-- > 0) {
+		const struct operation *o = &recording->operations[at];
+
+		if (o->kind == OPERATION_SYNC && o->node == node)
+			return true;
+		if (o->kind != OPERATION_SYNC && o->kind != OPERATION_MARK &&
+		    (o->node == node || o->directory == node || o->to_directory == node))
+			return false;
+	}
+	return false;
+}
+
+/* Returns how many there are in an undisturbed life. */
 static unsigned
-syncs_count(void)
+syncs_look(bool is_idle[SYNCS_MAX])
 {
 	struct recording recording;
 	unsigned count = 0;
 
 	life_record(&recording, 0);
 	for (size_t i = 0; i < recording.count; i++)
-		count += recording.operations[i].kind == OPERATION_SYNC;
+		if (recording.operations[i].kind == OPERATION_SYNC) {
+			assert_true(count < SYNCS_MAX);
+			is_idle[count++] = sync_is_idle(&recording, i);
+		}
 	record_free(&recording);
 	return count;
 }
@@ -582,12 +611,13 @@ syncs_count(void)
 static void
 test_each_sync_is_needed(void **state)
 {
-	unsigned count = syncs_count();
+	bool is_idle[SYNCS_MAX];
+	unsigned count = syncs_look(is_idle);
 
 	(void)state;
-	assert_in_range(count, 10, 31);
+	assert_true(count >= 10);
 	for (unsigned sync = 0; sync + 1 < count; sync++)
-		if (!is_missed(1u << sync))
+		if (!is_idle[sync] && !is_missed(1u << sync))
 			fail_msg("%s: nobody misses sync %u of %u", place_names[place], sync, count);
 }
 
