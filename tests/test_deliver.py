@@ -6,6 +6,7 @@ import fcntl
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -383,7 +384,7 @@ def test_getmail(shared, demo, place, programs):  # noqa: F811
         'arguments = ("maildir:%s/mail",)\n'
         "[options]\ndelete = true\ndelivered_to = false\nreceived = false\n") % (
             shared.clear_port, demo.name, PASSWORD, programs, place))
-    clients.write(place + "/sitecustomize.py", clients.GETMAIL_CURE)
+    shutil.copy(os.path.dirname(__file__) + "/getmail_cure.py", place + "/sitecustomize.py")
     clients.run(place, "getmail", "--getmaildir", place, "--rcfile", rc, environment={"PYTHONPATH": place})
     assert not demo.stored()
     assert put_away(place) == expected

@@ -509,7 +509,10 @@ def test_stop_in_the_middle(collector):
         go_on.set()
         assert process.wait(restante.PATIENCE_SECONDS) == OK
         assert maildrop.heard[-1] == "QUIT" and 2 <= len(maildrop.removed) < 6
-        assert collector.mail("bad") == sorted(messages[uidl] for uidl in maildrop.removed)
+        stored = [mail.split(b"\r\n")[0] for mail in collector.mail("bad")]
+        assert (stored, sorted(collector.mail("bad"))) == (
+            [b"Message-ID: <%s@x.example>" % uidl[1:].encode() for uidl in sorted(maildrop.removed)],
+            sorted(messages[uidl] for uidl in maildrop.removed))
         maildrop.behave()
         collector.fetch()
         assert collector.mail("bad") == sorted(messages.values()) and not maildrop.messages

@@ -14,7 +14,7 @@ from restante import BUILD, PATIENCE_SECONDS, TOP
 MADE_LATER = re.compile(r"(/etc/restante|.*/etc/restante)/users|/run/restante(/control|/lmtp)?|"
                         r"/var/lib/restante(/.*)?|/var/spool/restante")
 # Those of other programs, and examples.
-OTHERS = re.compile(r"/var/mail(/.*)?|/tmp(/stage)?|/usr|/usr/local|/usr/sbin/nologin")
+OTHERS = re.compile(r"/dev/log|/var/mail(/.*)?|/tmp(/stage)?|/usr|/usr/local|/usr/sbin/nologin")
 
 
 @pytest.fixture(scope="module")
