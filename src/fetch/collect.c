@@ -292,7 +292,8 @@ is_worth_another(struct collect *collect, enum restante_result result, unsigned 
 	if (!outcome_may_pass(result) || *failure_count >= collect->settings.context->retries ||
 	    collect->login_delay_seconds > 0 || stop_is_asked(collect->settings.stop) || collect->is_ending)
 		return false;
-	getrandom(&chance, sizeof(chance), 0);
+	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
+		chance = 0;
 	report_event(collect->settings.report, REPORT_NOTE, collect->settings.account->name,
 	    REPORT_FIELDS(FIELD_NUMBER("attempt", *failure_count + 1)), "%s; going on with another connection",
 	    restante_client_error(collect->settings.link->client));

@@ -171,7 +171,8 @@ schedule(struct jobs *jobs, struct job *job)
 	uint64_t interval = jobs->settings->context->watch_seconds, wait;
 	uint32_t chance = 0;
 
-	getrandom(&chance, sizeof(chance), 0);
+	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
+		chance = 0;
 	job->failure_count = job->result.status == EX_OK ? 0 : job->failure_count + 1;
 	wait = schedule_watch(interval, job->failure_count, job->result.login_delay_seconds, chance);
 	job->due_milliseconds = clock_milliseconds() + wait;

@@ -83,7 +83,7 @@ int
 parcel_look(struct parcel *parcel, bool *large, struct error *error)
 {
 	const struct ipc_deliver *deliver = parcel->deliver;
-	uint64_t size;
+	uint64_t size = 0;
 
 	if (size_find(parcel, &size, error) != 0)
 		return -1;
