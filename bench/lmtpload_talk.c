@@ -273,7 +273,7 @@ latency_keep(struct load *load, uint64_t latency_ns)
 	return true;
 }
 
-/* One answer for each recipient that was accepted. Then those to the next one's commands come, if they were said. */
+/* One answer for each recipient that was accepted; then those to the next one's commands, if they were said. */
 static enum talk_result
 content_answered(struct talk *talk, bool good, const char *line)
 {

@@ -33,7 +33,7 @@ read_message(struct result *result, const char *data, size_t size, size_t piece,
 	}
 }
 
-/* Sends the octets as a stored message and reads them back: what comes is the wire form without its doubled dots. */
+/* Sends the octets as a stored message and reads them back: what comes is the wire form, no dots doubled. */
 static void
 try_round(const char *data, size_t size)
 {

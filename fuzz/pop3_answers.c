@@ -63,7 +63,8 @@ try_greeting(const uint8_t *data, size_t size)
 	char *text = fuzz_text(data, size), timestamp[64];
 
 	if (greeting_timestamp(text, timestamp, sizeof(timestamp)))
-		PROMISE(timestamp[0] == '<' && timestamp[strlen(timestamp) - 1] == '>' && strstr(text, timestamp) != NULL);
+		PROMISE(timestamp[0] == '<' && timestamp[strlen(timestamp) - 1] == '>' &&
+		    strstr(text, timestamp) != NULL);
 	free(text);
 }
 

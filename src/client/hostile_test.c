@@ -64,7 +64,7 @@ static const struct talk talks[] = {
 	{ "silence, and closed", OLD "<$\n" CLOSED(""), { SHOWN } },
 	{ "nothing can be asked behind the end", OLD "<$\n" CLOSED("") "!stat\n!quit\n", { SHOWN } },
 	{ "nothing can be asked behind QUIT", OLD "!quit\n!stat\n>QUIT\n<+OK\n=DONE 1 OK 0 0 \n=END OK \n", { SHOWN } },
-	{ "nor with PIPELINING", "<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<.\n>USER anna\n>PASS secret\n>CAPA\n<+OK\n<+OK\n<-ERR\n=READY\n"
+	{ "nor with PIPELINING", "<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<IMPLEMENTATION restante\n<.\n>USER anna\n>PASS secret\n>CAPA\n<+OK\n<+OK\n<-ERR\n=READY\n"
 	  "!quit\n!stat\n>QUIT\n<+OK\n=DONE 1 OK 0 0 \n=END OK \n", { SHOWN } },
 	{ "nothing is read behind QUIT", OLD "!quit\n>QUIT\n<+OK\n<+OK 1 2\n=DONE 1 OK 0 0 \n=END OK \n", { SHOWN } },
 	/* RFC 2595: without protection nothing goes on. */

@@ -40,7 +40,7 @@ const struct quirk_row quirks[QUIRK_COUNT] = {
 	[QUIRK_OTHER_SECRETS] = { "other secrets", "Mailutils",
 	  "a timestamp for all, and [AUTH] for those who have no secret for APOP: one more way is tried", false },
 	[QUIRK_OTHER_BINDING] = { "other binding", "Cyrus",
-	  "with TLS 1.3 the channel binding is none that is defined, and -PLUS is refused as bad protocol", false },
+	  "with TLS 1.3 its channel binding is none that is defined, and -PLUS is a bad protocol", false },
 	[QUIRK_INPUT_LOST_AT_LOGIN] = { "input lost at login", "Courier, Cyrus",
 	  "PIPELINING is announced, and what leaves behind a login is thrown away: it waits, unless the "
 	  "server is known to read it", false },

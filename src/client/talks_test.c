@@ -32,7 +32,7 @@ static const struct talk talks[] = {
 	  "!stat\n!line XTND\n!stat\n!quit\n<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<IMPLEMENTATION restante\n<.\n>USER anna\n>PASS secret\n>CAPA\n"
 	  ">STAT\n<+OK\n<+OK in\n>XTND\n>STAT\n>QUIT\n<-ERR\n=READY\n<+OK 1 2\n<-ERR no\n<+OK 1 2\n<+OK bye\n"
 	  "=DONE 1 OK 1 2 1 2\n=DONE 2 REFUSED 0 0 no\n=DONE 3 OK 1 2 1 2\n=DONE 4 OK 0 0 bye\n=END OK \n", { SHOWN } },
-	{ "QUIT alone waits, too", "!quit\n<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<.\n>USER anna\n>PASS secret\n>CAPA\n"
+	{ "QUIT alone waits, too", "!quit\n<+OK hello\n>CAPA\n<+OK\n<USER\n<PIPELINING\n<IMPLEMENTATION restante\n<.\n>USER anna\n>PASS secret\n>CAPA\n"
 	  "<+OK\n<+OK in\n>QUIT\n<-ERR\n=READY\n<+OK bye\n=DONE 1 OK 0 0 bye\n=END OK \n", { SHOWN } },
 	{ "a message, its dots, its end", OLD "!retr 1\n>RETR 1\n<+OK 23 octets\n<Subject: one\n<\n<..dot\n<...\n<\n<.\n"
 	  "=REPLY 1 1 23 23 octets\n=DATA 1 Subject: one\\r\\n\\r\\n.dot\\r\\n..\\r\\n\\r\\n\n=DONE 1 OK 1 0 \n", { SHOWN } },

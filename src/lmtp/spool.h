@@ -1,8 +1,8 @@
 /*
  * A message on its way in: kept once, for all its recipients. A small one waits in memory and becomes a sealed
- * memfd, or stays where it is; a big one goes to a file in the spool directory that has no name any more when its first octet is
- * written, so that nothing is left of it whatever happens. What is handed on can only be read: a recipient's
- * process cannot change what the next one gets.
+ * memfd, or stays where it is; a big one goes to a file in the spool directory that has no name any more when
+ * its first octet is written, so that nothing is left of it whatever happens. What is handed on can only be
+ * read: a recipient's process cannot change what the next one gets.
  */
 #pragma once
 

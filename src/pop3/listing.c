@@ -82,8 +82,8 @@ uidl_check(const char *uidl, size_t length, struct error *error)
 	if (length == 0)
 		return error_set(error, ERROR_PROTOCOL, "a message without an identifier");
 	if (length > LISTING_UIDL_MAX)
-		return error_set(error, ERROR_PROTOCOL, "an identifier of %zu octets; at most %d are taken", length,
-		    LISTING_UIDL_MAX);
+		return error_set(error, ERROR_PROTOCOL, "an identifier of %zu octets; at most %d are taken",
+		    length, LISTING_UIDL_MAX);
 	for (size_t i = 0; i < length; i++)
 		if (iscntrl((unsigned char)uidl[i]))
 			return error_set(error, ERROR_PROTOCOL, "an identifier with a control character");

@@ -24,7 +24,10 @@ struct listing {
  * what it is about and leaves the rest zero.
  */
 int listing_scan(struct listing *, char *line, struct error *);
-/* The identifier is the rest of the line: 1 to LISTING_UIDL_MAX octets, spaces inside and octets beyond ASCII too, but no controls. */
+/*
+ * The identifier is the rest of the line: 1 to LISTING_UIDL_MAX octets, spaces inside and octets beyond ASCII
+ * too, but no controls.
+ */
 int listing_uidl(struct listing *, char *line, struct error *);
 int listing_stat(struct listing *, char *text, struct error *);
 int listing_last(struct listing *, char *text, struct error *);

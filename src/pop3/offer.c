@@ -46,7 +46,7 @@ take_sasl(struct offer *offer, char *rest)
 			continue;
 		if (used > 0)
 			offer->mechanisms[used++] = ' ';
-		strcpy(offer->mechanisms + used, name);
+		memcpy(offer->mechanisms + used, name, strlen(name) + 1);
 	}
 }
 

@@ -33,7 +33,8 @@ enum offer_capability {
 
 struct offer {
 	unsigned capabilities;
-	char mechanisms[OFFER_MECHANISMS_SIZE];	/* upper case, a space between two; what does not fit is left out */
+	/* Upper case, a space between two; what does not fit is left out. */
+	char mechanisms[OFFER_MECHANISMS_SIZE];
 	char implementation[OFFER_IMPLEMENTATION_SIZE];	/* cut where it is longer; no controls */
 	long expire_days;		/* OFFER_NEVER: mail stays */
 	bool is_expire_of_user;		/* it may be another one after the login: ask again */

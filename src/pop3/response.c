@@ -70,7 +70,8 @@ response_parse(struct response *response, char *line, struct error *error)
 		parsed.status = RESPONSE_CHALLENGE;
 		parsed.text = spaces_skip(line + 1);
 	} else {
-		return error_set(error, ERROR_PROTOCOL, "a reply that begins neither with \"+OK\" nor with \"-ERR\"");
+		return error_set(error, ERROR_PROTOCOL,
+		    "a reply that begins neither with \"+OK\" nor with \"-ERR\"");
 	}
 	*response = parsed;
 	return 0;

@@ -31,7 +31,7 @@ enum response_code {
 struct response {
 	enum response_status status;
 	enum response_code code;	/* with RESPONSE_ERROR only */
-	char *text;			/* behind the status, its space and a known code; of a challenge its base64 */
+	char *text;		/* behind the status, its space and a known code; of a challenge its base64 */
 };
 
 /*

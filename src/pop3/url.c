@@ -33,7 +33,8 @@ decode(char *output, size_t size, const char *text, const char *what, struct err
 			int high = digit_value(text[1]), low = high < 0 ? -1 : digit_value(text[2]);
 
 			if (low < 0)
-				return error_set(error, ERROR_PROTOCOL, "\"%%\" without two hex digits in the %s", what);
+				return error_set(error, ERROR_PROTOCOL, "\"%%\" without two hex digits in the %s",
+				    what);
 			octet = high * 16 + low;
 			text += 2;
 		}
@@ -72,12 +73,14 @@ take_user(struct pop_url *url, char *text, struct error *error)
 	if (parameter != NULL) {
 		*parameter++ = '\0';
 		if (strncasecmp(parameter, "AUTH=", 5) != 0)
-			return error_set(error, ERROR_PROTOCOL, "\";%.40s\" where only \";AUTH=\" may stand", parameter);
+			return error_set(error, ERROR_PROTOCOL, "\";%.40s\" where only \";AUTH=\" may stand",
+			    parameter);
 		if (take_mechanism(url, parameter + 5, error) < 0)
 			return -1;
 	}
 	if (strchr(text, ':') != NULL)
-		return error_set(error, ERROR_PROTOCOL, "a password does not belong in a URL, where others can read it");
+		return error_set(error, ERROR_PROTOCOL,
+		    "a password does not belong in a URL, where others can read it");
 	return decode(url->user, sizeof(url->user), text, "user", error);
 }
 
@@ -134,7 +137,8 @@ take_words(struct pop_url *url, char *words, struct error *error)
 		return take_host(url, words, error);
 	*at = '\0';
 	if (strchr(words, '@') != NULL || strchr(words, '/') != NULL)
-		return error_set(error, ERROR_PROTOCOL, "\"@\" and \"/\" are \"%%40\" and \"%%2F\" in a user's name");
+		return error_set(error, ERROR_PROTOCOL,
+		    "\"@\" and \"/\" are \"%%40\" and \"%%2F\" in a user's name");
 	if (take_user(url, words, error) < 0)
 		return -1;
 	return take_host(url, at + 1, error);
@@ -151,7 +155,7 @@ pop_url_parse(struct pop_url *url, const char *text, struct error *error)
 		return error_set(error, ERROR_PROTOCOL, "a POP URL begins with \"pop://\" or \"pops://\"");
 	if (strlen(text + scheme) >= sizeof(words))
 		return error_set(error, ERROR_PROTOCOL, "the URL is too long");
-	strcpy(words, text + scheme);
+	memcpy(words, text + scheme, strlen(text + scheme) + 1);
 	if (take_words(&parsed, words, error) < 0)
 		return -1;
 	*url = parsed;

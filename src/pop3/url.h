@@ -17,7 +17,8 @@ struct pop_url {
 	char host[HOST_SIZE];		/* without the brackets of an IPv6 address */
 	unsigned port;			/* 0: none given */
 	char user[USER_SIZE];		/* "": none given */
-	char mechanism[URL_MECHANISM_SIZE];	/* upper case; "": none given, "*": any, "+APOP", or one of SASL's */
+	/* Upper case. "": none given, "*": any, "+APOP", or one of SASL's. */
+	char mechanism[URL_MECHANISM_SIZE];
 };
 
 int pop_url_parse(struct pop_url *, const char *text, struct error *);

@@ -50,9 +50,12 @@ target_ask(struct mbox_target *t, const char *digest, uint64_t size_before, enum
 		return -1;
 	*answer = list_look(&list, digest, t->size, size_before);
 	mbox_list_free(&list);
-	if (*answer != MBOX_ARRIVED || append_sync(t->mbox.file) == 0)
+	if (*answer != MBOX_ARRIVED)
 		return 0;
-	return error_errno(error, append_errno_kind(), "cannot sync the mbox %.150s", t->mbox.path);
+	if (append_sync(t->mbox.file) != 0)
+		return error_errno(error, append_errno_kind(), "cannot sync the mbox %.150s", t->mbox.path);
+	/* Who made it may have been killed before the directory was synced. */
+	return mbox_target_sync_directory(t, error);
 }
 
 int

@@ -248,11 +248,11 @@ mbox_target_cut(const struct mbox_target *t, struct error *error)
 	return result == 0 ? 0 : failure(error, "cut", t->mbox.path);
 }
 
-static int
-directory_sync(const char *path, struct error *error)
+int
+mbox_target_sync_directory(const struct mbox_target *t, struct error *error)
 {
 	char directory[PLACE_SIZE];
-	const char *slash = strrchr(path, '/');
+	const char *path = t->mbox.path, *slash = strrchr(path, '/');
 	int file, result;
 
 	snprintf(directory, sizeof(directory), "%.*s", slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path),
@@ -278,7 +278,7 @@ mbox_target_sync(const struct mbox_target *t, struct error *error)
 		return -1;
 	if (append_sync(t->mbox.file) != 0)
 		return failure(error, "sync", t->mbox.path);
-	return t->was_empty ? directory_sync(t->mbox.path, error) : 0;
+	return t->was_empty ? mbox_target_sync_directory(t, error) : 0;
 }
 
 /* The guard must begin a line, so that of NULs alone it can be told what they are. */

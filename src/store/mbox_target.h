@@ -41,5 +41,7 @@ int mbox_target_quote(struct mbox_target *, struct error *);
 int mbox_target_cut(const struct mbox_target *, struct error *);
 /* Makes durable what was written, and takes the guard away. */
 int mbox_target_sync(const struct mbox_target *, struct error *);
+/* That the mbox is there at all. */
+int mbox_target_sync_directory(const struct mbox_target *, struct error *);
 /* Unlocks and closes. */
 void mbox_target_end(struct mbox_target *);
