@@ -11,7 +11,8 @@
  * The client greets, protects the connection (TLS, STLS), asks for capabilities and logs in by itself,
  * with the strongest mechanism that both sides have, and with the next where one that was announced is
  * refused as unknown. What is asked for before that waits. When the server announces PIPELINING, commands
- * leave without waiting for the replies before them, also behind the last step of a login.
+ * leave without waiting for the replies before them; behind the last step of a login only where the server
+ * is known to read on there (several that announce PIPELINING throw away what comes too early).
  *
  * Ownership: an event and all that it lends are valid until the next call of restante_client_next(),
  * restante_client_input_done() or restante_client_free(). Blocking: nothing here waits, but that GSSAPI

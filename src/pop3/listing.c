@@ -6,20 +6,7 @@
 #include <string.h>
 
 #include "base/number.h"
-
-/* Cuts off the first word, and the spaces on both sides of it; "" at the end. */
-static char *
-word_take(char **rest)
-{
-	char *word = *rest + strspn(*rest, " \t");
-	size_t length = strcspn(word, " \t");
-
-	*rest = word + length;
-	if (**rest != '\0')
-		*(*rest)++ = '\0';
-	*rest += strspn(*rest, " \t");
-	return word;
-}
+#include "pop3/word.h"
 
 /* A size that cannot be is no reason to leave the mail alone: sizes are never relied on. */
 static bool

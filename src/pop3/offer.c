@@ -9,17 +9,7 @@
 #include <strings.h>
 
 #include "base/number.h"
-
-static char *
-word_take(char **rest)
-{
-	char *word = *rest + strspn(*rest, " \t");
-
-	*rest = word + strcspn(word, " \t");
-	if (**rest != '\0')
-		*(*rest)++ = '\0';
-	return word;
-}
+#include "pop3/word.h"
 
 /* RFC 4422, section 3.1: letters, digits, hyphens and underscores, up to 20. */
 static bool
