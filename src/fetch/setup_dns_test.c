@@ -56,7 +56,7 @@ test_cases(void **state)
 		/* Of its own length, so that a look behind its end is seen. */
 		unsigned char *copy = malloc(cases[i].size + 1);
 		struct srv found[4];
-		char text[256] = "";
+		char text[4 * sizeof(found)] = "";
 		bool is_denied = !cases[i].is_denied;
 		size_t count;
 
