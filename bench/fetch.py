@@ -1,7 +1,7 @@
 """Collecting mail over a long line: restante fetch beside mpop, fetchmail and getmail6.
 
 The clients are the columns here. Each fetches the same messages from the same server over a line that delays all octets
-(delayline.py), into a Maildir that is empty, and has them deleted on the server; a run counts only if then all
+(delayline.c), into a Maildir that is empty, and has them deleted on the server; a run counts only if then all
 messages are in that Maildir and the server's is empty.
 """
 
@@ -12,7 +12,6 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 import time
 
 import maildrops
@@ -138,15 +137,16 @@ class Getmail(Client):
 
 
 class DelayLine:
-    """delayline.py between a client and a server while a block runs; then turns are known."""
+    """delayline.c between a client and a server while a block runs; then turns are known."""
 
-    def __init__(self, target, milliseconds):
-        self.target, self.milliseconds, self.turns, self.octets = target, milliseconds, None, 0
+    def __init__(self, build, target, milliseconds):
+        self.program, self.target, self.milliseconds = build + "/bench/delayline", target, milliseconds
+        self.turns, self.octets = None, 0
 
     def __enter__(self):
         self.port, = servers.free_ports(1)
-        self.process = subprocess.Popen([sys.executable, HERE + "/delayline.py", str(self.port), str(self.target),
-                                         str(self.milliseconds)], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([self.program, str(self.port), str(self.target), str(self.milliseconds)],
+                                        stdout=subprocess.PIPE, text=True)
         if not self.process.stdout.readline():
             raise servers.Failure("the delay line does not start")
         return self
@@ -268,7 +268,7 @@ class Fetch(Bench):
         """One fetch; (seconds, line)."""
         client.begin()
         self.fill(server, NAMES[:1], self.texts)
-        with DelayLine(server.port, milliseconds) as line:
+        with DelayLine(self.build, server.port, milliseconds) as line:
             took, _ = self.run_client(client, client.command(line.port, NAMES[0]))
             line.ended()
         self.check(client.fetched(), MESSAGES, self.left(server, NAMES[:1]))
@@ -290,7 +290,7 @@ class Fetch(Bench):
     def fetch_twenty(self, client, server):
         client.begin()
         self.fill(server, NAMES, self.texts)
-        with DelayLine(server.port, DELAY_MILLISECONDS) as line:
+        with DelayLine(self.build, server.port, DELAY_MILLISECONDS) as line:
             command = client.command_of(f"parallel = {ACCOUNTS}\n" + "".join(
                 client.account(name, line.port, name, f"{client.place}/{name}") for name in NAMES))
             took, peak = self.run_client(client, command)
