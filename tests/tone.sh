@@ -51,6 +51,9 @@ check "no line of code is longer than 115 columns, tests aside" "$(for file in $
 	expand "$file" | awk -v file="$file" 'length > 115 { print file ":" FNR ": " length }'; done)"
 check "no call without a bound" "$(printf '%s\n' $code | grep -v '_test\.c$' |
     xargs grep -nE '\<(strcpy|stpcpy|strcat|sprintf|vsprintf|gets|strtok|alloca)\(')"
+check "no call that shares its answer with other threads, where there are threads" "$(printf '%s\n' $code |
+    grep -E '^src/(base|client|config|fetch|lmtp|mail|maildrop|pop3|sasl|smtp|store|tls)/' | grep -v '_test\.c$' |
+    xargs grep -nE '\<(getpwuid|getpwnam|getgrnam|getgrgid|localtime|gmtime|ctime|asctime|strtok|strerror|gethostbyname)\(([^0-9]|$)')"
 check "the return type stands on a line of its own" "$(printf '%s\n' $code | grep '\.c$' |
     xargs grep -nE '^(static )?(inline )?(const )?(unsigned|int|void|bool|char|s?size_t|u?int[0-9]+_t|struct [a-z_]+) \*?[a-z_0-9]+\([^;]*$')"
 

@@ -1,43 +1,42 @@
 /* Where somebody's own files are: the home directory, and what the XDG base directories make of it. */
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/caller.h"
 #include "config/accounts.h"
 #include "config/value.h"
 
-/* NULL: there is none. An absolute path without a slash at its end, so that "~/x" has no double one. */
-static const char *
-home_directory(void)
+/* False: there is none. An absolute path without a slash at its end, so that "~/x" has no double one. */
+static bool
+home_directory(char home[PATH_SIZE])
 {
-	const char *home = getenv("HOME");
-	const struct passwd *user = NULL;
+	const char *named = getenv("HOME");
+	size_t length;
 
-	if (home == NULL || home[0] != '/')
-		user = getpwuid(getuid());
-	if (user != NULL)
-		home = user->pw_dir;
-	return home != NULL && home[0] == '/' && home[1] != '\0' ? home : NULL;
+	if (named == NULL || named[0] != '/')
+		caller_home(home, PATH_SIZE);
+	else if ((size_t)snprintf(home, PATH_SIZE, "%s", named) >= PATH_SIZE)
+		return false;
+	length = strlen(home);
+	if (home[0] != '/' || length == 1)
+		return false;
+	while (length > 0 && home[length - 1] == '/')
+		home[--length] = '\0';
+	return true;
 }
 
 bool
 home_expand(char *path, size_t size, const char *text)
 {
-	const char *home;
-	int length;
+	char home[PATH_SIZE];
 
 	if (text[0] != '~')
 		return (size_t)snprintf(path, size, "%s", text) < size;
-	home = home_directory();
-	if (home == NULL || (text[1] != '\0' && text[1] != '/'))
+	if ((text[1] != '\0' && text[1] != '/') || !home_directory(home))
 		return false;
-	length = (int)strlen(home);
-	while (length > 0 && home[length - 1] == '/')
-		length--;
-	return (size_t)snprintf(path, size, "%.*s%s", length, home, text + 1) < size;
+	return (size_t)snprintf(path, size, "%s%s", home, text + 1) < size;
 }
 
 /* XDG Base Directory Specification: a relative path in the variable does not count. */

@@ -40,9 +40,6 @@ struct state_message {
 	bool is_deleted;	/* DELE, and QUIT was answered */
 };
 
-/* $XDG_STATE_HOME/restante or ~/.local/state/restante. -1: neither is known. */
-int state_directory(char *path, size_t size, struct error *);
-
 /*
  * Makes the directory (mode 0700) and the file (0600) where they are missing, and locks the account:
  * ERROR_BUSY if another has it. read_only: no lock, nothing is made or changed, what is missing is empty.

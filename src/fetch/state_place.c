@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,24 +12,6 @@
 #include "base/limits.h"
 #include "fetch/state.h"
 #include "store/append.h"
-
-int
-state_directory(char *path, size_t size, struct error *error)
-{
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	int length;
-
-	/* "All paths must be absolute; a relative one is to be ignored" (XDG Base Directory Specification). */
-	if (state != NULL && state[0] == '/')
-		length = snprintf(path, size, "%s/restante", state);
-	else if (home != NULL && home[0] == '/')
-		length = snprintf(path, size, "%s/.local/state/restante", home);
-	else
-		return error_set(error, ERROR_PERMANENT, "neither XDG_STATE_HOME nor HOME is set");
-	if (length < 0 || (size_t)length >= size)
-		return error_set(error, ERROR_PERMANENT, "the path of the state's directory is too long");
-	return 0;
-}
 
 /* '/' ends a name, a dot begins those that are ours; what is not ASCII is a letter of somebody's name. */
 static bool

@@ -1,12 +1,12 @@
 /* See target.h: what all kinds of targets have in common. */
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/caller.h"
 #include "base/octets.h"
 #include "fetch/target_inside.h"
 
@@ -46,22 +46,23 @@ sender_take(struct target *target, const char *text, struct error *error)
 	return 0;
 }
 
-/* Nobody's name: the caller's. */
+/* Nobody's name: the caller's, where it is one that mail can be addressed to. */
 static int
 recipient_take(struct target *target, const char *text, struct error *error)
 {
+	bool is_given = text != NULL && text[0] != '\0';
 	char own[LOCAL_OCTETS_MAX + sizeof("@localhost")];
 	const char *problem;
 
-	if (text == NULL || text[0] == '\0') {
-		const struct passwd *caller = getpwuid(getuid());
-
-		if (caller == NULL ||
-		    snprintf(own, sizeof(own), "%s@localhost", caller->pw_name) >= (int)sizeof(own))
+	if (!is_given) {
+		if (!caller_name(own, LOCAL_OCTETS_MAX + 1))
 			return 0;
+		snprintf(own + strlen(own), sizeof("@localhost"), "@localhost");
 		text = own;
 	}
 	problem = path_parse(&target->recipient, text);
+	if (problem != NULL && !is_given)
+		return 0;
 	if (problem != NULL)
 		return error_set(error, ERROR_PERMANENT, "the recipient %.100s: %s", text, problem);
 	target->has_recipient = true;
