@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -23,7 +24,7 @@
 #define STOP_MILLISECONDS 10000
 #define STACK_OCTETS      (512 << 10)
 
-enum job_state { JOB_WAITS, JOB_RUNS, JOB_ENDS, JOB_DONE };
+enum job_state { JOB_WAITS, JOB_RUNS, JOB_DONE };
 
 struct jobs;
 
@@ -34,7 +35,8 @@ struct job {
 	struct link link;
 	struct collect_result result;
 	pthread_t thread;
-	enum job_state state; /* of JOB_RUNS the thread makes JOB_ENDS, under the lock */
+	enum job_state state;
+	atomic_bool has_ended; /* the thread of JOB_RUNS: result is for the main thread again */
 	unsigned slot, failure_count;
 	uint64_t due_milliseconds;
 	bool is_first;
@@ -46,7 +48,6 @@ struct jobs {
 	struct job *all;
 	size_t count;
 	unsigned running_count, parallel;
-	pthread_mutex_t lock;
 	struct stop stop;
 	int ended, signals;        /* descriptors to wait for */
 	uint64_t cut_milliseconds; /* 0: nobody is cut off */
@@ -80,9 +81,7 @@ work(void *context)
 	};
 
 	collect_account(&settings, &job->result);
-	pthread_mutex_lock(&jobs->lock);
-	job->state = JOB_ENDS;
-	pthread_mutex_unlock(&jobs->lock);
+	atomic_store(&job->has_ended, true);
 	eventfd_write(jobs->ended, 1);
 	return NULL;
 }
@@ -137,6 +136,7 @@ start(struct jobs *jobs, struct job *job)
 	pthread_attr_t attributes;
 	int outcome;
 
+	atomic_store(&job->has_ended, false);
 	job->slot = free_slot(jobs);
 	job->state = JOB_RUNS;
 	jobs->running_count++;
@@ -158,11 +158,9 @@ start_due(struct jobs *jobs)
 {
 	uint64_t now = clock_milliseconds();
 
-	pthread_mutex_lock(&jobs->lock);
 	for (size_t i = 0; i < jobs->count && jobs->running_count < jobs->parallel; i++)
 		if (jobs->all[i].state == JOB_WAITS && jobs->all[i].due_milliseconds <= now)
 			start(jobs, &jobs->all[i]);
-	pthread_mutex_unlock(&jobs->lock);
 }
 
 static void
@@ -201,15 +199,9 @@ finish_ended(struct jobs *jobs)
 	eventfd_t ignored;
 
 	eventfd_read(jobs->ended, &ignored);
-	for (size_t i = 0; i < jobs->count; i++) {
-		bool has_ended;
-
-		pthread_mutex_lock(&jobs->lock);
-		has_ended = jobs->all[i].state == JOB_ENDS;
-		pthread_mutex_unlock(&jobs->lock);
-		if (has_ended)
+	for (size_t i = 0; i < jobs->count; i++)
+		if (jobs->all[i].state == JOB_RUNS && atomic_load(&jobs->all[i].has_ended))
 			finish(jobs, &jobs->all[i]);
-	}
 }
 
 static void
@@ -325,7 +317,6 @@ jobs_run(const struct jobs_settings *settings, struct wanted *wanted)
 	struct jobs jobs = { .settings = settings, .wanted = wanted, .ended = -1 };
 	struct error error;
 
-	pthread_mutex_init(&jobs.lock, NULL);
 	jobs.ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	jobs.signals = signals_open(settings->context->watch_seconds > 0, &error);
 	if (jobs.ended < 0 || jobs.signals < 0 || stop_init(&jobs.stop, &error) != 0 ||
@@ -336,6 +327,5 @@ jobs_run(const struct jobs_settings *settings, struct wanted *wanted)
 	stop_destroy(&jobs.stop);
 	close(jobs.signals);
 	close(jobs.ended);
-	pthread_mutex_destroy(&jobs.lock);
 	return jobs.status;
 }
