@@ -30,7 +30,7 @@ MAIL_UID, LOGIN_UID, AUTH_UID, OTHER_MAIL_UID, PLAIN_UID, LMTP_UID = 20000, 2000
 PATIENCE_SECONDS = 60
 
 # What a sanitizer writes when it has found something.
-SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
+SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 
 # What the server itself keeps in a Maildir.
 OWN_FILES = {"restante-index", "restante-index.tmp", "restante-uidls"}

@@ -424,6 +424,36 @@ def test_connection_that_is_lost_is_made_again(collector):
         assert maildrop.heard.count("RETR 1") == 1
 
 
+@pytest.mark.parametrize("parallel", [1, 3, 12])
+def test_accounts_at_once(collector, parallel):
+    """As many as are allowed: none is served before so many are there, and there are never more."""
+    lock, here, most = threading.Lock(), [], []
+    meeting = threading.Barrier(parallel, timeout=restante.PATIENCE_SECONDS)
+
+    def greet(talk, _argument):
+        with lock:
+            here.append(talk)
+            most.append(len(here))
+        meeting.wait()
+        return "+OK ready"
+
+    def leave(talk, argument):
+        with lock:
+            here.remove(talk)
+        return talk.do_quit(argument)
+
+    maildrops = {hostile.address_of(number): Maildrop(MESSAGES, {"greeting": greet, "QUIT": leave})
+                 for number in range(12)}
+    with Hostile(maildrops) as server:
+        for number, address in enumerate(maildrops):
+            collector.add("a%d" % number, server.port, address)
+        collector.parallel = parallel
+        collector.fetch()
+        assert max(most) == parallel
+        assert all(collector.mail(name) == ALL for name in collector.accounts)
+        assert not any(maildrop.messages for maildrop in maildrops.values())
+
+
 def test_progress_begins_the_count_anew(collector):
     lost = []
 

@@ -309,7 +309,7 @@ ring_stop(struct fake_ring *ring)
 }
 
 bool
-ring_logged(struct fake_ring *ring, const char *text)
+ring_has_logged(struct fake_ring *ring, const char *text)
 {
 	static char log[1 << 20];
 	ssize_t n = pread(ring->log, log, sizeof(log) - 1, 0);
@@ -317,6 +317,17 @@ ring_logged(struct fake_ring *ring, const char *text)
 	assert_true(n >= 0);
 	log[n] = '\0';
 	return strstr(log, text) != NULL;
+}
+
+bool
+ring_logged(struct fake_ring *ring, const char *text)
+{
+	for (int waited = 0; !ring_has_logged(ring, text); waited++) {
+		if (waited == PATIENCE_MILLISECONDS)
+			return false;
+		usleep(1000);
+	}
+	return true;
 }
 
 static void

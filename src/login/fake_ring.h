@@ -114,8 +114,10 @@ void ring_auth_dies(struct fake_ring *);
 /* A maildrop process of that number, instead of the one before. */
 void ring_new_door(struct fake_ring *, uint32_t number);
 void ring_door_closes(struct fake_ring *);
-/* Has a line of the log this in it? */
+/* Waits for it: lines are written when there is nothing else to do, and that may be behind what a client sees. */
 bool ring_logged(struct fake_ring *, const char *text);
+/* Is it there at present? */
+bool ring_has_logged(struct fake_ring *, const char *text);
 
 /* Grants that session. */
 void fake_auth_grant(struct fake_ring *, uint64_t session, const char *user, const char *method);

@@ -163,7 +163,7 @@ test_talks(void **state)
 	assert_true(ring_logged(&ring, " tls=none\n"));
 	assert_true(ring_logged(&ring, "reason=\"a TLS client on a port without TLS\""));
 	assert_true(ring_logged(&ring, "reason=\"an HTTP request\""));
-	assert_false(ring_logged(&ring, "secret"));
+	assert_false(ring_has_logged(&ring, "secret"));
 
 	/* Who was greeted without a timestamp has none, whatever a reload says. */
 	user = user_connect(&ring, PORT_PLAIN);

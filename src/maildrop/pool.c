@@ -285,7 +285,9 @@ arm(struct pool *pool, struct source *source, uint32_t events)
 	struct epoll_event event = { .events = events | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = source };
 	int operation = source->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
-	source->added = true;
+	/* Written once: later many threads may look. */
+	if (!source->added)
+		source->added = true;
 	return epoll_ctl(pool->epoll, operation, source->descriptor, &event);
 }
 

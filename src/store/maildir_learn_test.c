@@ -387,7 +387,7 @@ static atomic_bool enough;
 static void *
 learn_on(void *context)
 {
-	unsigned *done = context;
+	atomic_uint *done = context;
 
 	while (!enough) {
 		*done += learn() == LEARNING_DONE;
@@ -402,7 +402,7 @@ static void
 test_no_session_hears_that_somebody_learns(void **state)
 {
 	pthread_t learners[2];
-	unsigned done[2] = { 0 };
+	atomic_uint done[2] = { 0 };
 
 	(void)state;
 	enough = false;
