@@ -102,6 +102,7 @@ target_make(struct collect *collect, struct error *error)
 		.trace = account->trace != 0,
 		.account = account->name,
 		.server = account->host,
+		.batch_max = collect->settings.batch_max,
 	};
 
 	snprintf(expanded, sizeof(expanded), "%s", place);

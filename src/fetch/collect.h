@@ -20,6 +20,7 @@ struct collect_settings {
 	struct link *link; /* initialized; link_cut() may be used on it meanwhile */
 	struct stop *stop;
 	unsigned slot; /* of its progress line */
+	size_t batch_max; /* as in struct target_settings */
 	bool is_dry;   /* change nothing, neither here nor there */
 	bool is_refetch;
 };

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "fetch/collect.h"
+#include "fetch/descriptors.h"
 #include "fetch/outcome.h"
 #include "fetch/schedule.h"
 #include "fetch/signals.h"
@@ -76,6 +77,7 @@ work(void *context)
 		.link = &job->link,
 		.stop = &jobs->stop,
 		.slot = job->slot,
+		.batch_max = descriptors_batch(jobs->parallel),
 		.is_dry = jobs->settings->is_dry,
 		.is_refetch = jobs->settings->context->is_refetch && job->is_first,
 	};

@@ -100,6 +100,9 @@ settings_take(struct target *target, const struct target_settings *settings, str
 		    settings->place);
 	target->trace = settings->trace;
 	target->timeout_seconds = settings->timeout_seconds > 0 ? settings->timeout_seconds : TIMEOUT_SECONDS;
+	target->batch_max = !target->ops->is_exact ? 1 :
+	    settings->batch_max > 0 && settings->batch_max < TARGET_BATCH_MAX ? settings->batch_max :
+	    TARGET_BATCH_MAX;
 	boot_id_take(target, settings->boot_id);
 	if (sender_take(target, settings->sender, error) != 0 ||
 	    recipient_take(target, settings->recipient, error) != 0)
@@ -146,7 +149,7 @@ target_is_exact(const struct target *target)
 size_t
 target_batch_max(const struct target *target)
 {
-	return target->ops->is_exact ? TARGET_BATCH_MAX : 1;
+	return target->batch_max;
 }
 
 /* Parcels */
@@ -292,7 +295,7 @@ target_commit(struct target *target, struct parcel *const parcels[], size_t coun
 int
 target_ask(struct target *target, const char *mark, enum target_answer *answer, struct error *error)
 {
-	const char *rest;
+	const char *rest = NULL;
 	const struct target_ops *kind = kind_find(mark, &rest);
 
 	/* It was on its way to another place: nothing is known of it here. */
@@ -314,7 +317,7 @@ target_ask_nobody(struct target *target, const char *mark, enum target_answer *a
 void
 target_clear(struct target *target, const char *mark)
 {
-	const char *rest;
+	const char *rest = NULL;
 
 	if (kind_find(mark, &rest) == target->ops && target->ops->clear != NULL)
 		target->ops->clear(target, rest);

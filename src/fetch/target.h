@@ -39,6 +39,7 @@ struct target_settings {
 	const char *account;	/* its name, for the Received line and for a command */
 	const char *server;	/* the host that it was collected from, for the Received line; NULL: unknown */
 	unsigned timeout_seconds;	/* for each answer of a server, and for a command; 0: 300 */
+	size_t batch_max;	/* no more parcels together: each has a file open. 0: TARGET_BATCH_MAX */
 	const char *boot_id;	/* NULL: the kernel's. For tests */
 };
 
@@ -50,7 +51,7 @@ void target_close(struct target *);
 bool target_is_exact(const struct target *);
 /* How many parcels at most are to be settled together: 1 where it is not exact. */
 size_t target_batch_max(const struct target *);
-#define TARGET_BATCH_MAX 64
+#define TARGET_BATCH_MAX 256
 
 /* uidl: copied, at most UIDL_OCTETS_MAX octets (state.h). */
 int parcel_begin(struct parcel **, struct target *, const char *uidl, struct error *);

@@ -38,8 +38,10 @@ struct target {
 	bool has_recipient, trace;
 	char sender_text[ADDRESS_SIZE], recipient_text[ADDRESS_SIZE];
 	unsigned timeout_seconds;
+	size_t batch_max;
 	char boot_id[BOOT_ID_SIZE];
 	unsigned parcel_count;	/* so far */
+	const struct append *beside;	/* of a store: the newest parcel's, while it has not ended */
 	/* of a relay */
 	struct relay relay;
 	bool is_connected;

@@ -40,10 +40,14 @@ store_target_open(struct target *target, const char *rest, struct error *error)
 static int
 store_parcel_begin(struct parcel *parcel, struct error *error)
 {
-	parcel->delivery = (struct delivery){ .place = parcel->target->place,
-		.index_directory = STORE_INDEX_BESIDE, .sender = parcel->target->sender_text, .head = "",
-		.message = -1 };
-	return append_start(&parcel->append, &parcel->delivery, error);
+	struct target *target = parcel->target;
+
+	parcel->delivery = (struct delivery){ .place = target->place, .index_directory = STORE_INDEX_BESIDE,
+		.sender = target->sender_text, .head = "", .message = -1, .beside = target->beside };
+	if (append_start(&parcel->append, &parcel->delivery, error) != 0)
+		return -1;
+	target->beside = parcel->append;
+	return 0;
 }
 
 static int
@@ -55,6 +59,8 @@ store_parcel_write(struct parcel *parcel, const char *data, size_t size, struct 
 static void
 store_parcel_end(struct parcel *parcel)
 {
+	if (parcel->target->beside == parcel->append)
+		parcel->target->beside = NULL;
 	append_end(parcel->append);
 }
 
@@ -130,9 +136,9 @@ maildir_finish(struct parcel *parcel, struct error *error)
 	dev_t device;
 	ino_t inode;
 
-	if (append_finish(parcel->append, error) != 0 ||
-	    maildir_tmp_identity(parcel->target->rest, &device, &inode, error) != 0)
+	if (append_finish(parcel->append, error) != 0)
 		return -1;
+	append_waits_in(parcel->append, &device, &inode);
 	return mark_check(parcel, snprintf(parcel->mark, sizeof(parcel->mark),
 	    "maildir:%s:%" PRIu64 ":%" PRIu64 ":%s", parcel->target->boot_id, (uint64_t)device,
 	    (uint64_t)inode, append_name(parcel->append)), error);

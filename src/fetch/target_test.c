@@ -127,6 +127,74 @@ only_file(const char *part, char path[512])
 
 static const char message[] = "Subject: x\r\n\r\nFrom here\r\n.\r\nend";
 
+static size_t
+descriptors_count(void)
+{
+	DIR *stream = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	assert_non_null(stream);
+	while (readdir(stream) != NULL)
+		count++;
+	closedir(stream);
+	return count;
+}
+
+/* One file open for each, which is what a batch may have. Those that go meanwhile take nothing with them. */
+static void
+test_parcels_share_what_is_open(void **state)
+{
+	struct target *target = opened("maildir:%s/mail", false);
+	size_t none = descriptors_count(), first;
+	struct parcel *parcels[3];
+
+	(void)state;
+	parcels[0] = parcel_of(target, message);
+	first = descriptors_count();
+	parcels[1] = parcel_of(target, message);
+	assert_int_equal(descriptors_count(), first + 1);
+	parcel_end(parcels[1]);
+	parcels[1] = parcel_of(target, message);
+	parcel_end(parcels[0]);
+	parcels[2] = parcel_of(target, message);
+	assert_int_equal(descriptors_count(), first + 1);
+	target_commit(target, parcels + 1, 2);
+	for (int i = 1; i < 3; i++) {
+		struct error error;
+
+		assert_int_equal(parcel_result(parcels[i], &error), 0);
+		parcel_end(parcels[i]);
+	}
+	assert_int_equal(descriptors_count(), none);
+	target_close(target);
+}
+
+static void
+test_batch_max(void **state)
+{
+	static const struct {
+		const char *form;
+		size_t wanted, batch;
+	} cases[] = {
+		{ "maildir:%s/mail", 0, TARGET_BATCH_MAX },
+		{ "maildir:%s/mail", 5, 5 },
+		{ "mbox:%s/mbox", TARGET_BATCH_MAX + 1, TARGET_BATCH_MAX },
+		{ "command:cat", 0, 1 },
+		{ "command:cat", 5, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct target_settings settings = { .place = place_of(cases[i].form), .batch_max = cases[i].wanted };
+		struct target *target;
+		struct error error;
+
+		assert_int_equal(target_open(&target, &settings, &error), 0);
+		assert_int_equal(target_batch_max(target), cases[i].batch);
+		target_close(target);
+	}
+}
+
 static void
 test_maildir(void **state)
 {
@@ -601,6 +669,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_maildir),
+		TEST(test_parcels_share_what_is_open),
+		TEST(test_batch_max),
 		TEST(test_pieces),
 		TEST(test_a_large_message),
 		TEST(test_trace),

@@ -82,6 +82,15 @@ append_name(const struct append *append)
 	return append->ops->name != NULL ? append->ops->name(append) : NULL;
 }
 
+void
+append_waits_in(const struct append *append, dev_t *device, ino_t *inode)
+{
+	*device = 0;
+	*inode = 0;
+	if (append->ops->waits_in != NULL)
+		append->ops->waits_in(append, device, inode);
+}
+
 /* Those of one store that have not failed, in their order, linked; NULL: there are none. */
 static struct append *
 appends_link(struct append *const appends[], size_t count, const struct append_ops *ops)

@@ -51,6 +51,11 @@ struct delivery {
 	uint64_t message_size;
 	bool message_size_known;
 	struct quota quota;
+	/*
+	 * Lent for the call: one for the same place that has begun and not ended, in the same thread. What it
+	 * has open (the directories of a Maildir) is used again. NULL: none.
+	 */
+	const struct append *beside;
 };
 
 struct append_ops;
@@ -81,6 +86,8 @@ struct append_ops {
 	int (*put)(struct append *, const char *piece, size_t size, struct error *);
 	int (*finish)(struct append *, struct error *);
 	const char *(*name)(const struct append *);
+	/* NULL: it waits in no directory. */
+	void (*waits_in)(const struct append *, dev_t *, ino_t *);
 	/*
 	 * What need not be waited for in turn: called by the thread of each, before it meets the
 	 * others. NULL: nothing.
@@ -125,6 +132,8 @@ int append_finish(struct append *, struct error *);
  * unique part of its file's name (maildir_locate.h), in an mbox a digest of its text (mbox_ask.h).
  */
 const char *append_name(const struct append *);
+/* Device and inode of where it waits, in a store that has a directory for that (tmp/ of a Maildir); or both 0. */
+void append_waits_in(const struct append *, dev_t *device, ino_t *inode);
 /*
  * Deliveries of one thread, begun or finished; result and error of each are set. The first makes durable
  * what is written and where it waits, so that what is not found there any more has been committed; the

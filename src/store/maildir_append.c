@@ -28,31 +28,21 @@ maildir_append_of(struct append *append)
 	return (struct maildir_append *)append;
 }
 
-static void
-tmp_path(const struct maildir_append *a, char path[NAME_MAX + 8])
-{
-	snprintf(path, NAME_MAX + 8, "tmp/%s", a->unique);
-}
-
 static int
 file_create(struct maildir_append *a, struct error *error)
 {
-	char path[NAME_MAX + 8];
-
 	for (int tries = 0; tries < NAME_TRIES; tries++) {
 		maildir_name_make(a->unique);
-		tmp_path(a, path);
-		a->file = openat(a->maildir, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		a->file = openat(a->at->tmp, a->unique,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (a->file >= 0) {
 			a->where = IN_TMP;
 			return 0;
 		}
-		if (errno != EEXIST && errno != ENOENT && errno != EINTR)
+		if (errno != EEXIST && errno != EINTR)
 			break;
-		if (errno == ENOENT && maildir_append_part(a, "tmp", error) != 0)
-			return -1;
 	}
-	return maildir_append_failure(error, "create", path);
+	return maildir_append_failure(error, "create in tmp", a->unique);
 }
 
 static int
@@ -87,22 +77,37 @@ static void
 maildir_append_end(struct append *append)
 {
 	struct maildir_append *a = maildir_append_of(append);
-	char path[NAME_MAX + 8];
 
-	if (a->where == IN_TMP && !append->stays) {
-		tmp_path(a, path);
-		unlinkat(a->maildir, path, 0);
-	}
-	if (a->quota >= 0 && a->quota != a->maildir)
-		close(a->quota);
+	if (a->where == IN_TMP && !append->stays)
+		unlinkat(a->at->tmp, a->unique, 0);
 	if (a->file >= 0)
 		close(a->file);
-	if (a->new >= 0)
-		close(a->new);
-	if (a->maildir >= 0)
-		close(a->maildir);
+	if (a->at != NULL)
+		directories_end(a->at);
 	free(a->pieces);
 	free(a);
+}
+
+/* What an earlier delivery has open is good as long as files can be made there. */
+static int
+file_begin_beside(struct maildir_append *a, const struct append *beside, struct error *error)
+{
+	if (beside == NULL || beside->ops != &maildir_append_ops)
+		return -1;
+	a->at = ((const struct maildir_append *)beside)->at;
+	a->at->users++;
+	if (file_create(a, error) == 0)
+		return 0;
+	directories_end(a->at);
+	a->at = NULL;
+	return -1;
+}
+
+static int
+file_begin_anew(struct maildir_append *a, const char *place, struct error *error)
+{
+	a->at = directories_open(place, error);
+	return a->at != NULL ? file_create(a, error) : -1;
 }
 
 /* The file in tmp/, empty. NULL: it cannot be made. */
@@ -116,14 +121,15 @@ file_begin(const char *place, const struct delivery *delivery, struct error *err
 		return NULL;
 	}
 	a->append.ops = &maildir_append_ops;
-	a->maildir = a->new = a->file = a->quota = -1;
+	a->file = -1;
 	a->quota_wanted = delivery->quota;
 	wire_size_begin(&a->wire);
-	if (maildir_append_place(a, place, error) != 0 || file_create(a, error) != 0) {
+	if (file_begin_beside(a, delivery->beside, error) != 0 && file_begin_anew(a, place, error) != 0) {
 		maildir_append_end(&a->append);
 		return NULL;
 	}
-	a->append.meeting = (uint64_t)a->new_status.st_dev << 48 ^ (uint64_t)a->new_status.st_ino;
+	a->append.is_alone = a->at->is_alone;
+	a->append.meeting = (uint64_t)a->at->new_status.st_dev << 48 ^ (uint64_t)a->at->new_status.st_ino;
 	return a;
 }
 
@@ -133,7 +139,7 @@ file_end(struct maildir_append *a, struct error *error)
 {
 	snprintf(a->name, sizeof(a->name), "%s,S=%" PRIu64 ",W=%" PRIu64, a->unique, a->size,
 	    wire_size_end(&a->wire));
-	return maildir_quota_check(a->quota, &a->append, &a->quota_wanted, a->size, error);
+	return maildir_quota_check(a->at->quota, &a->append, &a->quota_wanted, a->size, error);
 }
 
 static int
@@ -224,6 +230,15 @@ maildir_append_name(const struct append *append)
 	return ((const struct maildir_append *)append)->unique;
 }
 
+static void
+maildir_append_waits_in(const struct append *append, dev_t *device, ino_t *inode)
+{
+	const struct stat *status = &((const struct maildir_append *)append)->at->tmp_status;
+
+	*device = status->st_dev;
+	*inode = status->st_ino;
+}
+
 static int
 maildir_append_sync(struct append *append, struct error *error)
 {
@@ -235,19 +250,14 @@ maildir_append_sync(struct append *append, struct error *error)
 static bool
 is_same_directory(const struct maildir_append *a, const struct maildir_append *b)
 {
-	return a->new_status.st_ino == b->new_status.st_ino && a->new_status.st_dev == b->new_status.st_dev;
+	return a->at == b->at || (a->at->new_status.st_ino == b->at->new_status.st_ino &&
+	    a->at->new_status.st_dev == b->at->new_status.st_dev);
 }
 
 static int
 tmp_sync(const struct maildir_append *a, struct error *error)
 {
-	int tmp = maildir_append_directory(a->maildir, "tmp"), result = tmp >= 0 ? append_sync(tmp) : -1;
-
-	if (result != 0)
-		maildir_append_failure(error, "sync", "tmp");
-	if (tmp >= 0)
-		close(tmp);
-	return result;
+	return append_sync(a->at->tmp) == 0 ? 0 : maildir_append_failure(error, "sync", "tmp");
 }
 
 /* Once for each Maildir; what has no name after a power failure has been moved. */
@@ -271,16 +281,16 @@ maildir_append_settle(struct append *first)
 
 /* Some file systems of networks know no renaming that leaves another file alone. */
 static int
-file_link(const struct maildir_append *a, const char *path)
+file_link(const struct maildir_append *a)
 {
 	int problem;
 
-	if (linkat(a->maildir, path, a->new, a->name, 0) != 0)
+	if (linkat(a->at->tmp, a->unique, a->at->new, a->name, 0) != 0)
 		return -1;
-	if (unlinkat(a->maildir, path, 0) == 0)
+	if (unlinkat(a->at->tmp, a->unique, 0) == 0)
 		return 0;
 	problem = errno;
-	unlinkat(a->new, a->name, 0);
+	unlinkat(a->at->new, a->name, 0);
 	errno = problem;
 	return -1;
 }
@@ -288,13 +298,10 @@ file_link(const struct maildir_append *a, const char *path)
 static void
 file_show(struct maildir_append *a)
 {
-	char path[NAME_MAX + 8];
-	int result;
+	int result = renameat2(a->at->tmp, a->unique, a->at->new, a->name, RENAME_NOREPLACE);
 
-	tmp_path(a, path);
-	result = renameat2(a->maildir, path, a->new, a->name, RENAME_NOREPLACE);
 	if (result != 0 && (errno == EINVAL || errno == ENOSYS))
-		result = file_link(a, path);
+		result = file_link(a);
 	if (result == 0)
 		a->where = IN_NEW;
 	else
@@ -305,16 +312,13 @@ file_show(struct maildir_append *a)
 static void
 file_hide(struct maildir_append *a, const struct error *error)
 {
-	char path[NAME_MAX + 8];
-
 	a->append.error = *error;
 	a->append.result = -1;
-	tmp_path(a, path);
-	if (renameat(a->new, a->name, a->maildir, path) == 0) {
+	if (renameat(a->at->new, a->name, a->at->tmp, a->unique) == 0) {
 		a->where = IN_TMP;
 		return;
 	}
-	unlinkat(a->new, a->name, 0);
+	unlinkat(a->at->new, a->name, 0);
 	a->where = NOWHERE;
 }
 
@@ -323,7 +327,7 @@ static void
 new_sync(struct maildir_append *first)
 {
 	struct error error;
-	int result = append_sync(first->new);
+	int result = append_sync(first->at->new);
 
 	if (result != 0)
 		maildir_append_failure(&error, "sync", "new");
@@ -343,7 +347,7 @@ quota_record(const struct maildir_append *a)
 {
 	struct maildir_quota_change change;
 
-	maildir_quota_change_begin(&change, a->quota);
+	maildir_quota_change_begin(&change, a->at->quota);
 	change.octets = (int64_t)a->size;
 	change.messages = 1;
 	maildir_quota_change_end(&change);
@@ -370,6 +374,7 @@ const struct append_ops maildir_append_ops = {
 	.put = maildir_append_put,
 	.finish = maildir_append_finish,
 	.name = maildir_append_name,
+	.waits_in = maildir_append_waits_in,
 	.sync = maildir_append_sync,
 	.settle = maildir_append_settle,
 	.commit = maildir_append_commit,

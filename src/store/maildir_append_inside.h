@@ -9,11 +9,19 @@
 
 enum whereabouts { NOWHERE, IN_TMP, IN_NEW };
 
+/* A Maildir that is delivered into, held open. */
+struct directories {
+	unsigned users;		/* deliveries of one thread */
+	int maildir, tmp, new;	/* -1: not open */
+	int quota;		/* -1, or whose quota it is: maildir, or that of which it is a folder */
+	struct stat tmp_status, new_status;
+	bool is_alone;		/* for struct append */
+};
+
 struct maildir_append {
 	struct append append;	/* first: the two share their address */
-	int maildir, new, file;	/* -1: not open */
-	int quota;		/* -1, or whose quota it is: maildir, or that of which it is a folder */
-	struct stat new_status;
+	struct directories *at;
+	int file;		/* -1: not open */
 	bool new_synced;	/* with another delivery to the same directory */
 	enum whereabouts where;
 	char unique[NAME_MAX + 1];
@@ -31,11 +39,9 @@ struct append_pieces {
 	char text[APPEND_TEXT_SIZE + 1];	/* one octet may have been held back */
 };
 
-/* Opens the directories, makes what is missing of them, and finds whose quota it is. */
-int maildir_append_place(struct maildir_append *, const char *place, struct error *);
-/* One of new, cur and tmp. */
-int maildir_append_part(const struct maildir_append *, const char *name, struct error *);
-/* A directory's descriptor; errno says why there is none. */
-int maildir_append_directory(int directory, const char *path);
+/* Opens the directories, makes what is missing of them, and finds whose quota it is. NULL: *error says why not. */
+struct directories *directories_open(const char *place, struct error *);
+/* When the last user calls it, they are closed. */
+void directories_end(struct directories *);
 /* "cannot WHAT NAME" with errno; -1. */
 int maildir_append_failure(struct error *, const char *what, const char *name);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,8 +17,9 @@ maildir_append_failure(struct error *error, const char *what, const char *name)
 	return error_errno(error, append_errno_kind(), "cannot %s %.150s", what, name);
 }
 
-int
-maildir_append_directory(int directory, const char *path)
+/* Its descriptor; errno says why there is none. */
+static int
+directory_open(int directory, const char *path)
 {
 	return openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
@@ -29,7 +31,7 @@ parent_sync(const char *path, struct error *error)
 	int directory, result;
 
 	maildir_parent(parent, path);
-	directory = maildir_append_directory(AT_FDCWD, parent);
+	directory = directory_open(AT_FDCWD, parent);
 	if (directory < 0)
 		return maildir_append_failure(error, "open", parent);
 	result = append_sync(directory);
@@ -63,88 +65,137 @@ folder_mark(int maildir, const char *path, struct error *error)
 }
 
 static int
-maildir_make(struct maildir_append *a, const char *path, struct error *error)
+maildir_make(struct directories *at, const char *path, struct error *error)
 {
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return maildir_append_failure(error, "create the Maildir", path);
-	a->maildir = maildir_append_directory(AT_FDCWD, path);
-	if (a->maildir < 0)
+	at->maildir = directory_open(AT_FDCWD, path);
+	if (at->maildir < 0)
 		return maildir_append_failure(error, "open the Maildir", path);
-	return folder_mark(a->maildir, path, error) == 0 ? parent_sync(path, error) : -1;
+	return folder_mark(at->maildir, path, error) == 0 ? parent_sync(path, error) : -1;
 }
 
 static int
-maildir_open(struct maildir_append *a, const char *path, struct error *error)
+maildir_open(struct directories *at, const char *path, struct error *error)
 {
 	if (path[0] == '\0')
 		return error_set(error, ERROR_PERMANENT, "the place names no directory");
-	a->maildir = maildir_append_directory(AT_FDCWD, path);
-	if (a->maildir < 0 && errno == ENOENT)
-		return maildir_make(a, path, error);
-	return a->maildir >= 0 ? 0 : maildir_append_failure(error, "open the Maildir", path);
+	at->maildir = directory_open(AT_FDCWD, path);
+	if (at->maildir < 0 && errno == ENOENT)
+		return maildir_make(at, path, error);
+	return at->maildir >= 0 ? 0 : maildir_append_failure(error, "open the Maildir", path);
 }
 
 /* One of new, cur and tmp. */
-int
-maildir_append_part(const struct maildir_append *a, const char *name, struct error *error)
+static int
+part_make(const struct directories *at, const char *name, struct error *error)
 {
-	if ((mkdirat(a->maildir, name, 0700) != 0 && errno != EEXIST) || append_sync(a->maildir) != 0)
+	if ((mkdirat(at->maildir, name, 0700) != 0 && errno != EEXIST) || append_sync(at->maildir) != 0)
 		return maildir_append_failure(error, "create the directory", name);
 	return 0;
 }
 
+/* 1: it was missing. */
 static int
-parts_open(struct maildir_append *a, struct error *error)
+part_open(const struct directories *at, const char *name, int *part, struct stat *status, struct error *error)
+{
+	bool is_missing;
+
+	*part = directory_open(at->maildir, name);
+	is_missing = *part < 0 && errno == ENOENT;
+	if (is_missing) {
+		if (part_make(at, name, error) != 0)
+			return -1;
+		*part = directory_open(at->maildir, name);
+	}
+	if (*part < 0 || fstat(*part, status) != 0)
+		return maildir_append_failure(error, "open the directory", name);
+	return is_missing;
+}
+
+static int
+parts_open(struct directories *at, struct error *error)
 {
 	struct stat status;
+	int is_missing = part_open(at, "new", &at->new, &at->new_status, error);
 
-	a->new = maildir_append_directory(a->maildir, "new");
-	a->append.is_alone = a->new < 0;
-	if (a->new < 0 && errno == ENOENT) {
-		if (maildir_append_part(a, "new", error) != 0)
-			return -1;
-		a->new = maildir_append_directory(a->maildir, "new");
-	}
-	if (a->new < 0 || fstat(a->new, &a->new_status) != 0)
-		return maildir_append_failure(error, "open the directory", "new");
-	a->append.is_alone = a->append.is_alone || append_is_quiet(&a->new_status);
-	if (fstatat(a->maildir, "cur", &status, 0) == 0)
+	if (is_missing < 0 || part_open(at, "tmp", &at->tmp, &at->tmp_status, error) < 0)
+		return -1;
+	at->is_alone = is_missing == 1 || append_is_quiet(&at->new_status);
+	if (fstatat(at->maildir, "cur", &status, 0) == 0)
 		return 0;
-	return errno == ENOENT ? maildir_append_part(a, "cur", error) :
+	return errno == ENOENT ? part_make(at, "cur", error) :
 	    maildir_append_failure(error, "look at", "cur");
 }
 
 /* The quota is the Maildir's in which a folder lies. */
 static void
-quota_locate(struct maildir_append *a, const char *path)
+quota_locate(struct directories *at, const char *path)
 {
 	char parent[PLACE_SIZE];
 	struct stat status;
 	int directory;
 
-	a->quota = a->maildir;
+	at->quota = at->maildir;
 	if (last_part(path)[0] != '.')
 		return;
 	maildir_parent(parent, path);
-	directory = maildir_append_directory(AT_FDCWD, parent);
+	directory = directory_open(AT_FDCWD, parent);
 	if (directory < 0)
 		return;
 	if (fstatat(directory, "cur", &status, 0) == 0 && S_ISDIR(status.st_mode))
-		a->quota = directory;
+		at->quota = directory;
 	else
 		close(directory);
 }
 
-int
-maildir_append_place(struct maildir_append *a, const char *place, struct error *error)
+static int
+place_open(struct directories *at, const char *place, struct error *error)
 {
 	char path[PLACE_SIZE];
 	size_t size = (size_t)snprintf(path, sizeof(path), "%s", place);
 
 	while (size > 1 && size < sizeof(path) && path[size - 1] == '/')
 		path[--size] = '\0';
-	if (maildir_open(a, path, error) != 0 || parts_open(a, error) != 0)
+	if (maildir_open(at, path, error) != 0 || parts_open(at, error) != 0)
 		return -1;
-	quota_locate(a, path);
+	quota_locate(at, path);
 	return 0;
+}
+
+struct directories *
+directories_open(const char *place, struct error *error)
+{
+	struct directories *at = calloc(1, sizeof(*at));
+
+	if (at == NULL) {
+		error_set(error, ERROR_TEMPORARY, "no memory for a delivery");
+		return NULL;
+	}
+	at->users = 1;
+	at->maildir = at->tmp = at->new = at->quota = -1;
+	if (place_open(at, place, error) == 0)
+		return at;
+	directories_end(at);
+	return NULL;
+}
+
+static void
+close_open(int directory)
+{
+	if (directory >= 0)
+		close(directory);
+}
+
+void
+directories_end(struct directories *at)
+{
+	if (--at->users > 0)
+		return;
+	if (at->quota != at->maildir)
+		close_open(at->quota);
+	close_open(at->new);
+	close_open(at->tmp);
+	close_open(at->maildir);
+	free(at);
 }

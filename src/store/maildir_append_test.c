@@ -37,6 +37,8 @@ __wrap_gethostname(char *name, size_t size)
 
 /* Messages are handed over without a file. */
 static bool in_memory;
+/* Or in pieces of that size; 0: they are not. */
+static size_t piece_size;
 
 static int
 message_of(const char *text, size_t size)
@@ -46,6 +48,21 @@ message_of(const char *text, size_t size)
 	assert_true(file >= 0);
 	assert_int_equal(pwrite(file, text, size, 0), (ssize_t)size);
 	return file;
+}
+
+static int
+begin_in_pieces(struct append **append, const struct delivery *delivery, const char *text, size_t size,
+    struct error *error)
+{
+	int result = append_start(append, delivery, error);
+
+	for (size_t at = 0; result == 0 && at < size; at += piece_size)
+		result = append_put(*append, text + at, size - at < piece_size ? size - at : piece_size, error);
+	if (result == 0)
+		result = append_finish(*append, error);
+	if (result != 0)
+		append_end(*append);
+	return result;
 }
 
 static int
@@ -63,7 +80,8 @@ deliver_to(const char *place, const char *head, const char *text, size_t size,
 		delivery.text = text;
 		delivery.message_size = size;
 	}
-	result = append_begin(&append, &delivery, error);
+	result = piece_size > 0 ? begin_in_pieces(&append, &delivery, text, size, error) :
+	    append_begin(&append, &delivery, error);
 	if (result == 0) {
 		result = append_commit(append, NULL, error);
 		if (outcome != NULL)
@@ -218,6 +236,20 @@ test_from_memory(void **state)
 	world_begin(NULL);
 	test_a_long_text(state);
 	in_memory = false;
+}
+
+static void
+test_in_pieces(void **state)
+{
+	static const size_t sizes[] = { 1, 7, 4096, 1 << 20 };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		piece_size = sizes[i];
+		test_texts(state);
+		world_begin(NULL);
+		test_a_long_text(state);
+	}
+	piece_size = 0;
 }
 
 static void
@@ -518,6 +550,7 @@ main(void)
 		cmocka_unit_test_setup(test_texts, world_begin),
 		cmocka_unit_test_setup(test_a_long_text, world_begin),
 		cmocka_unit_test_setup(test_from_memory, world_begin),
+		cmocka_unit_test_setup(test_in_pieces, world_begin),
 		cmocka_unit_test_setup(test_names, world_begin),
 		cmocka_unit_test_setup(test_a_poll_reads_no_message, world_begin),
 		cmocka_unit_test_setup(test_a_session_keeps_its_numbers, world_begin),

@@ -188,17 +188,3 @@ maildir_tmp_remove(const char *path, const char *unique)
 	snprintf(name, sizeof(name), "%s/tmp/%s", path, unique);
 	unlink(name);
 }
-
-int
-maildir_tmp_identity(const char *path, dev_t *device, ino_t *inode, struct error *error)
-{
-	char name[PLACE_SIZE + 8];
-	struct stat status;
-
-	snprintf(name, sizeof(name), "%s/tmp", path);
-	if (stat(name, &status) != 0)
-		return failure(error, "look at", name);
-	*device = status.st_dev;
-	*inode = status.st_ino;
-	return 0;
-}

@@ -25,5 +25,3 @@ struct maildir_found {
 int maildir_locate(const char *path, const char *unique, struct maildir_found *, struct error *);
 /* Removes it from tmp/, if it is there. */
 void maildir_tmp_remove(const char *path, const char *unique);
-/* The device and inode of tmp/, by which it is known again. */
-int maildir_tmp_identity(const char *path, dev_t *device, ino_t *inode, struct error *);
