@@ -46,6 +46,7 @@ class Client:
         self.directory, self.build, self.runs = place, build, 0
         self.version = self.version_of(self.word)
         os.makedirs(place, 0o755)
+        maildrops.spread(place)
 
     @staticmethod
     def version_of(package):
@@ -61,7 +62,7 @@ class Client:
         return path
 
     def begin(self):
-        """As if it had never fetched. What it has fetched stays: ext4 is slow to make files where many were removed."""
+        """As if it had never fetched. What it has fetched stays where it is."""
         self.runs += 1
         self.place = f"{self.directory}/{self.runs}"
         self.inbox = self.place + "/inbox"
@@ -191,11 +192,13 @@ class Fetch(Bench):
     def restante_to_fetch_from(self):
         place = self.room("fetch from restante")
         os.mkdir(place + "/mail")
+        maildrops.spread(place + "/mail")
         return servers.Restante(place, place + "/mail", self.certificate, self.key, NAMES, self.build)
 
     def dovecot_to_fetch_from(self):
         place = self.room("fetch from dovecot")
         os.mkdir(place + "/mail")
+        maildrops.spread(place + "/mail")
         return servers.Dovecot("stock", place, place + "/mail", self.certificate, self.key, NAMES)
 
     def fill(self, server, names, texts):

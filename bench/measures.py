@@ -85,6 +85,7 @@ class Bench:
         self.columns = {}       # group: servers
         self.resumed = {}
         os.chmod(place, 0o755)
+        maildrops.spread(place)
         run_quietly(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                      "-days", "30", "-subj", "/CN=bench.example", "-keyout", self.key, "-out", self.certificate])
 
