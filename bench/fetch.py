@@ -168,6 +168,7 @@ class Fetch(Bench):
 
     def measure_fetch(self):
         # Whom mail programs run as: they do not like to be root, nor a number without a name.
+        self.fill_count = 0
         self.nobody = pwd.getpwnam("nobody").pw_uid
         place = self.room("fetch")
         os.chmod(self.place, 0o711)
@@ -202,13 +203,15 @@ class Fetch(Bench):
         return servers.Dovecot("stock", place, place + "/mail", self.certificate, self.key, NAMES)
 
     def fill(self, server, names, texts):
-        """What is to be fetched; nothing else is there, since all was deleted."""
+        """What is to be fetched; nothing else is there, since all was deleted. Under names of its own: a server may
+        remember those of before, and that they are gone."""
+        self.fill_count += 1
         for name in names:
             directory = f"{server.mail}/{name}"
             for part in ("cur", "new", "tmp"):
                 os.makedirs(f"{directory}/{part}", exist_ok=True)
             for number, text in enumerate(texts, 1):
-                path = f"{directory}/cur/{maildrops.FIRST_TIME + number}.M{number}P1.mail,S={len(text)}:2,"
+                path = f"{directory}/cur/{maildrops.FIRST_TIME + number}.M{number}P{self.fill_count}.mail,S={len(text)}:2,"
                 with open(path, "wb") as file:
                     file.write(text)
             maildrops.give_away(directory, servers.MAIL_UID, servers.MAIL_UID)
