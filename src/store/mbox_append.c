@@ -103,6 +103,9 @@ mbox_commit(struct mbox_append *first)
 
 	if (result == 0)
 		result = mbox_target_lock(&target, &error);
+	/* Before it holds anything: who finds something in it need not ask whether its name is durable. */
+	if (result == 0 && target.was_empty)
+		result = mbox_target_sync_directory(&target, &error);
 	if (result == 0) {
 		uint64_t size = target.size;
 

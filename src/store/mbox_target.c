@@ -276,9 +276,7 @@ mbox_target_sync(const struct mbox_target *t, struct error *error)
 		return failure(error, "sync", t->mbox.path);
 	if (mbox_target_cut(t, error) != 0)
 		return -1;
-	if (append_sync(t->mbox.file) != 0)
-		return failure(error, "sync", t->mbox.path);
-	return t->was_empty ? mbox_target_sync_directory(t, error) : 0;
+	return append_sync(t->mbox.file) == 0 ? 0 : failure(error, "sync", t->mbox.path);
 }
 
 /* The guard must begin a line, so that of NULs alone it can be told what they are. */

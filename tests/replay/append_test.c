@@ -285,6 +285,41 @@ test_a_delivery_behind_a_power_failure(void **state)
 }
 
 /* The same behind a removal that was interrupted: its journal is settled first. */
+/* A delivery that is killed may leave an mbox with something in it; the next one does not sync its directory. */
+static void
+test_a_new_mbox_is_durable_before_it_holds_anything(void **state)
+{
+	struct recording recording;
+	struct parcel parcel;
+	char place[MAIL_PLACE_SIZE];
+	uint32_t mbox = UINT32_MAX;
+	bool is_durable = false, is_written = false;
+
+	(void)state;
+	disk_clear(live);
+	snprintf(place, sizeof(place), "mbox:%s/new", live);
+	parcel_make(&parcel, place, numbers[0]);
+	record_begin(&recording, live);
+	parcels_deliver(&parcel, 1);
+	record_end(&recording, live);
+	assert_int_equal(parcel.result, 0);
+	for (size_t i = 0; i < recording.count; i++) {
+		const struct operation *operation = &recording.operations[i];
+
+		if (operation->kind == OPERATION_ADD && strcmp(operation->name, "new") == 0)
+			mbox = operation->node;
+		else if (operation->kind == OPERATION_SYNC && operation->node == 0)
+			is_durable = mbox != UINT32_MAX;
+		else if (operation->kind == OPERATION_WRITE && operation->node == mbox) {
+			is_written = true;
+			assert_true(is_durable);
+		}
+	}
+	assert_true(is_written);
+	record_free(&recording);
+	parcel_free(&parcel);
+}
+
 static void
 test_a_delivery_behind_a_removal(void **state)
 {
@@ -609,6 +644,7 @@ main(void)
 		cmocka_unit_test(test_each_sync_is_needed),
 		cmocka_unit_test(test_a_power_failure_in_a_group),
 		cmocka_unit_test(test_a_delivery_behind_a_power_failure),
+		cmocka_unit_test(test_a_new_mbox_is_durable_before_it_holds_anything),
 		cmocka_unit_test(test_a_delivery_behind_a_removal),
 		cmocka_unit_test(test_each_call_fails),
 		cmocka_unit_test(test_processes_deliver_while_sessions_remove),
