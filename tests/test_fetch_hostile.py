@@ -238,6 +238,42 @@ def test_uidls_change_in_a_session(place):
         assert set(person.mail("a")) == set(ALL), done
 
 
+def surplus(text, before=b"-ERR never mind\r\n"):
+    """A reply behind one that nobody asked for: from now on each answer is about the message before."""
+    return before + whole(text.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+
+
+def test_filter_is_shown_the_right_header(place):
+    """What it says of one message is never done to another."""
+    for verdict in ("delete", "skip"):
+        maildrop = Maildrop(MESSAGES, {"TOP 2 0": surplus(MESSAGES["uidl-2"])})
+        with Hostile(maildrop) as server:
+            person = Collector("%s/%s" % (place, verdict))
+            person.add("a", server.port, filter="case $(cat) in *'<2@'*) echo %s;; *) echo fetch;; esac" % verdict)
+            done = person.fetch("--retries", "0", status=None)
+            assert done.status in (c.PROTOCOL, c.UNAVAILABLE), done
+            assert "uidl-3" in maildrop.messages or MESSAGES["uidl-3"] in person.mail("a"), done
+            maildrop.behave()
+            for _ in range(2):
+                done = person.fetch(status=None)
+            assert person.mail("a") == sorted(set(ALL) - {MESSAGES["uidl-2"]}), done
+
+
+def test_messages_are_recognized_by_their_own_headers(place):
+    """All UIDLs are new, and the server says one reply too many: nobody is taken for another."""
+    maildrop = Maildrop(MESSAGES)
+    last = maildrop.messages.pop("uidl-6")
+    with Hostile(maildrop) as server:
+        person = Collector(place + "/home").add("a", server.port, keep="all")
+        person.fetch()
+        maildrop.messages = {"new-%d" % number: text for number, text in enumerate([*maildrop.messages.values(), last])}
+        maildrop.replies["TOP 1 0"] = surplus(MESSAGES["uidl-1"])
+        person.fetch("--retries", "0", status=c.PROTOCOL)
+        maildrop.behave()
+        done = person.fetch("--keep", "none")
+        assert person.mail("a") == ALL and not maildrop.messages, done
+
+
 # Sizes that memory must not follow.
 
 

@@ -193,7 +193,7 @@ connection_end(struct collect *collect)
 	collect->asked_first = collect->asked_count = collect->reading_count = 0;
 	collect->reading_octets = collect->parcel_octets = 0;
 	collect->doubt = DOUBT_NONE;
-	collect->is_refused = collect->is_quit_asked = collect->is_quit = false;
+	collect->is_refused = collect->has_header = collect->is_quit_asked = collect->is_quit = false;
 	link_close(collect->settings.link);
 }
 

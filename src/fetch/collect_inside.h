@@ -14,7 +14,12 @@ struct queue {
 	size_t count, next;
 };
 
-enum asked_kind { ASKED_HEADER, ASKED_MESSAGE, ASKED_DELETION, ASKED_QUIT };
+/*
+ * Behind each TOP leaves a LIST of the same message. Had the server said a reply too many or too few, the answer
+ * would be about another message or about none, at which the library ends the connection: so a header that has
+ * its proof is that message's, and what the filter says is about no other.
+ */
+enum asked_kind { ASKED_HEADER, ASKED_PROOF, ASKED_MESSAGE, ASKED_DELETION, ASKED_QUIT };
 
 struct asked {
 	unsigned long command;
@@ -67,6 +72,7 @@ struct collect {
 	uint64_t batch_octets;
 	char *header; /* the header that comes in just now */
 	size_t header_size;
+	bool has_header; /* it is whole, and waits for its proof */
 	size_t *confirmed; /* DELE was answered */
 	size_t confirmed_count;
 	bool is_quit_asked, is_quit; /* asked for, answered */

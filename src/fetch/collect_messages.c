@@ -25,10 +25,18 @@ message_of(const struct collect *collect, size_t index)
 	return &collect->lists.survey.messages[index];
 }
 
+/* For two: some leave in pairs. */
 static bool
 is_room(const struct collect *collect)
 {
-	return collect->asked_count < LINK_WINDOW;
+	return collect->asked_count + 2 <= LINK_WINDOW;
+}
+
+/* What comes of it may be one more thing to ask for. */
+static bool
+is_reading(enum asked_kind kind)
+{
+	return kind == ASKED_HEADER || kind == ASKED_PROOF || kind == ASKED_MESSAGE;
 }
 
 /* command 0: the connection is over, and its end is the next event. */
@@ -43,8 +51,7 @@ push(struct collect *collect, unsigned long command, enum asked_kind kind, size_
 		    .index = index,
 		    .position = collect->messages.next - 1,
 		    .octets = octets };
-	if (kind == ASKED_HEADER || kind == ASKED_MESSAGE)
-		collect->reading_count++;
+	collect->reading_count += is_reading(kind);
 	collect->reading_octets += octets;
 	return true;
 }
@@ -72,11 +79,12 @@ ask_message(struct collect *collect)
 static bool
 ask_header(struct collect *collect)
 {
+	struct restante_client *client = collect->settings.link->client;
 	size_t index = collect->headers.indexes[collect->headers.next++];
+	uint64_t number = message_of(collect, index)->number;
 
-	return push(collect,
-	    restante_client_top(collect->settings.link->client, message_of(collect, index)->number, 0),
-	    ASKED_HEADER, index, 0);
+	return push(collect, restante_client_top(client, number, 0), ASKED_HEADER, index, 0) &&
+	       push(collect, restante_client_list(client, number), ASKED_PROOF, index, 0);
 }
 
 /* A dry run says what it would ask for. */
@@ -242,6 +250,7 @@ take_refusal(struct collect *collect, const struct asked *asked, const struct re
 {
 	static const char *const words[] = {
 		[ASKED_HEADER] = "does not show the header of",
+		[ASKED_PROOF] = "has shown the header of, but does not list",
 		[ASKED_MESSAGE] = "does not give out",
 		[ASKED_DELETION] = "does not delete",
 		[ASKED_QUIT] = "",
@@ -266,18 +275,33 @@ take_refusal(struct collect *collect, const struct asked *asked, const struct re
 	    (unsigned long long)message_of(collect, asked->index)->number, restante_event_text(event));
 }
 
+/* Of a header that was refused it proves nothing. */
+static void
+take_proof(struct collect *collect, const struct asked *asked, const struct restante_event *event)
+{
+	bool is_proven = restante_event_result(event) == RESTANTE_OK;
+
+	if (collect->has_header && is_proven)
+		collect_verdict(collect, asked->index);
+	else if (collect->has_header)
+		take_refusal(collect, asked, event);
+	collect->has_header = false;
+	collect->header_size = 0;
+}
+
 static void
 take_done(struct collect *collect, const struct asked *asked, const struct restante_event *event)
 {
-	if (asked->kind == ASKED_HEADER || asked->kind == ASKED_MESSAGE)
-		collect->reading_count--;
+	collect->reading_count -= is_reading(asked->kind);
 	collect->reading_octets -= asked->octets;
-	if (restante_event_result(event) != RESTANTE_OK) {
+	if (asked->kind == ASKED_PROOF) {
+		take_proof(collect, asked, event);
+	} else if (restante_event_result(event) != RESTANTE_OK) {
 		take_refusal(collect, asked, event);
 	} else if (asked->kind == ASKED_MESSAGE) {
 		take_message(collect, asked);
 	} else if (asked->kind == ASKED_HEADER) {
-		collect_verdict(collect, asked->index);
+		collect->has_header = true;
 	} else if (asked->kind == ASKED_DELETION) {
 		collect->confirmed[collect->confirmed_count++] = asked->index;
 	} else {
@@ -285,7 +309,6 @@ take_done(struct collect *collect, const struct asked *asked, const struct resta
 		collect_deleted(collect);
 	}
 	collect->is_refused = false;
-	collect->header_size = 0;
 	collect->parcel_octets = 0;
 }
 

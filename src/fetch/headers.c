@@ -41,6 +41,29 @@ look_at(struct link *link, unsigned long command, struct header_digests *digests
 	return restante_event_result(event) != RESTANTE_OK ? restante_event_result(event) : RESTANTE_CLOSED;
 }
 
+/*
+ * Had the server said a reply too many or too few, its answer to LIST, which names the message, would not be
+ * the next: the library ends the connection at one that is about another, or about none.
+ */
+static enum restante_result
+prove(struct link *link, uint64_t number)
+{
+	unsigned long command = restante_client_list(link->client, number);
+	const struct restante_event *event;
+	enum restante_event_type type;
+
+	while ((type = restante_session_next(link->session, &event)) != RESTANTE_EVENT_END) {
+		if (type != RESTANTE_EVENT_DONE || restante_event_command(event) != command)
+			continue;
+		if (restante_event_result(event) == RESTANTE_OK)
+			return RESTANTE_OK;
+		restante_client_abort(link->client, RESTANTE_BROKEN,
+		    "the server has shown the header of a message, and then does not know it: nobody can tell "
+		    "which header is whose");
+	}
+	return restante_event_result(event) != RESTANTE_OK ? restante_event_result(event) : RESTANTE_CLOSED;
+}
+
 enum restante_result
 headers_look(struct link *link, const struct survey *survey, struct header_digests digests[])
 {
@@ -58,5 +81,5 @@ headers_look(struct link *link, const struct survey *survey, struct header_diges
 		if (result != RESTANTE_OK)
 			return result;
 	}
-	return RESTANTE_OK;
+	return survey->count > 0 ? prove(link, survey->messages[survey->count - 1].number) : RESTANTE_OK;
 }

@@ -11,7 +11,7 @@ struct header_digests {
 
 /*
  * digests[] has a place for each message of the survey; those whose header was refused stay all 0. Pipelined.
- * RESTANTE_OK, or why the connection ended.
+ * RESTANTE_OK, and each header is certainly its message's; or why the connection ended.
  */
 enum restante_result headers_look(struct link *, const struct survey *, struct header_digests digests[]);
 /* False: all 0. */
