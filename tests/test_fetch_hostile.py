@@ -274,6 +274,23 @@ def test_messages_are_recognized_by_their_own_headers(place):
         assert person.mail("a") == ALL and not maildrop.messages, done
 
 
+def test_refusal_does_not_end_a_doubt(place):
+    """DELE is refused while nobody knows which answer is whose: the message in doubt is still asked for again."""
+    texts = {"big": message(0, b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 65000), **MESSAGES}
+    said = []
+
+    def other_size(_talk, _):
+        said.append(1)
+        return whole(texts["uidl-1"]) if len(said) > 1 else whole(b"Subject: of nobody\r\n\r\n")
+
+    maildrop = Maildrop(texts, {"RETR 2": other_size, "DELE 1": "-ERR not now"})
+    with Hostile(maildrop) as server:
+        person = Collector(place + "/home").add("a", server.port)
+        done = person.fetch(status=None)
+        assert "DELE 1" in maildrop.heard and len(said) == 2, done
+        assert person.mail("a") == sorted(texts.values()), done
+
+
 # Sizes that memory must not follow.
 
 

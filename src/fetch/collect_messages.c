@@ -260,7 +260,9 @@ take_refusal(struct collect *collect, const struct asked *asked, const struct re
 	collect->parcel = NULL;
 	if (asked->kind == ASKED_MESSAGE && collect->doubt == DOUBT_WAITS)
 		return;
-	collect->doubt = DOUBT_NONE;
+	/* The one that was asked for alone; a doubt that waits is about more than what is refused here. */
+	if (collect->doubt == DOUBT_ASKS)
+		collect->doubt = DOUBT_NONE;
 	if (asked->kind == ASKED_QUIT) {
 		collect->is_quit = true;
 		collect_problem(collect, outcome_of_result(restante_event_result(event)),
