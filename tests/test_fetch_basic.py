@@ -516,9 +516,19 @@ def test_login_delay_and_expire(collector):
 
 def test_message_that_is_bigger_than_it_says(collector):
     maildrop = Maildrop(MESSAGES, {"RETR 2": b"+OK\r\n" + b"x\r\n" * 10000 + b".\r\n"})
-    with served(collector, maildrop, size_max="20000"):
+    with served(collector, maildrop, size_max="14000"):
         assert "size_max" in collector.fetch(status=PROTOCOL).output
         assert collector.mail("bad") == [MESSAGES["u1"]] and collector.is_clean("bad")
+
+
+def test_size_max_where_sizes_are_not_exact(collector):
+    """A server that counts a line's end as one octet: what is a little bigger than it says holds up nobody."""
+    sizes = ["%d %d" % (n, len(text) - text.count(b"\r")) for n, text in enumerate(MESSAGES.values(), 1)]
+    maildrop = Maildrop(MESSAGES, {"LIST": "\n".join(["+OK", *sizes, "."])})
+    with served(collector, maildrop, size_max=str(len(MESSAGES["u3"]) - 1)):
+        done = collector.fetch()
+        assert collector.mail("bad")[:3] == ALL[:3] and "u3" not in maildrop.messages, done
+        assert collector.is_clean("bad") and "too big" in done.output
 
 
 def test_stop_in_the_middle(collector):

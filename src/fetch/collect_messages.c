@@ -199,10 +199,13 @@ take_data(struct collect *collect, const struct asked *asked, const struct resta
 	collect->parcel_octets += size;
 	if (asked->kind != ASKED_MESSAGE || collect->is_refused || collect->doubt == DOUBT_WAITS)
 		return;
-	/* LIST has let it pass. Whoever says little and sends much may go on for ever: that ends here. */
-	if (collect->policy.size_max > 0 && collect->parcel_octets > collect->policy.size_max) {
+	/*
+	 * LIST has let it pass. Where it counts a line's end as one octet that may be half the size; who says less
+	 * and sends more may go on for ever: that ends here.
+	 */
+	if (collect->policy.size_max > 0 && collect->parcel_octets / 2 > collect->policy.size_max) {
 		restante_client_abort(collect->settings.link->client, RESTANTE_BROKEN,
-		    "a message is bigger than `size_max`, though LIST says that it is not");
+		    "a message is more than twice as big as `size_max`, though LIST says that it is not");
 		return;
 	}
 	if (collect->begin_milliseconds == 0)
