@@ -351,6 +351,21 @@ def test_watch(mail, user):
     assert mail.mail("work") == sorted(expected() + [b"Subject: later\r\n\r\n"]) and not user.stored()
 
 
+def test_refetch_is_for_once(mail, user):
+    """Another turn, and another configuration, do not fetch everything once more."""
+    with running(mail, "fetch", "--watch", "1", "--refetch", "-v") as (process, wait):
+        wait("work: 5 messages (")
+        mail.accounts["work"]["trace"] = "no"
+        mail.config()
+        process.send_signal(signal.SIGHUP)
+        wait("the new configuration is in force")
+        user.deliver(b"Subject: later\n\n")
+        wait("work: 1 message (")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(restante.PATIENCE_SECONDS) == OK
+    assert mail.mail("work") == sorted(expected() + [b"Subject: later\r\n\r\n"])
+
+
 MESSAGES = {"u%d" % number: b"Message-ID: <%d@x.example>\r\n\r\n%s" % (number, b"line\r\n" * number)
             for number in range(1, 7)}
 ALL = sorted(MESSAGES.values())

@@ -91,11 +91,11 @@ work(void *context)
 static int
 jobs_make(struct jobs *jobs, struct error *error)
 {
-	jobs->count = jobs->wanted->count;
 	jobs->parallel = jobs_parallel(jobs->settings->context, jobs->wanted);
-	jobs->all = calloc(jobs->count, sizeof(*jobs->all));
+	jobs->all = calloc(jobs->wanted->count, sizeof(*jobs->all));
 	if (jobs->all == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory");
+	jobs->count = jobs->wanted->count;
 	for (size_t i = 0; i < jobs->count; i++) {
 		struct job *job = &jobs->all[i];
 
@@ -231,6 +231,19 @@ hear(struct jobs *jobs)
 	jobs->cut_milliseconds = clock_milliseconds() + STOP_MILLISECONDS;
 }
 
+/* Which of the accounts wanted have had a turn: --refetch is for the first alone. NULL: no memory. */
+static bool *
+begun_take(const struct jobs *jobs, const struct wanted *wanted)
+{
+	bool *begun = calloc(wanted->count, sizeof(*begun));
+
+	for (size_t i = 0; begun != NULL && i < wanted->count; i++)
+		for (size_t k = 0; k < jobs->count; k++)
+			begun[i] |= !jobs->all[k].is_first &&
+			    strcmp(jobs->all[k].account->name, wanted->all[i]->name) == 0;
+	return begun;
+}
+
 /* What is wrong with the new configuration was said; the old one stays in force. */
 static void
 reload(struct jobs *jobs)
@@ -238,6 +251,7 @@ reload(struct jobs *jobs)
 	const struct jobs_settings *settings = jobs->settings;
 	struct wanted wanted;
 	struct error error;
+	bool *begun;
 
 	jobs->is_reload_due = false;
 	if (wanted_read(&wanted, settings->context, settings->words, settings->word_count) != WANTED_GO_ON) {
@@ -245,6 +259,7 @@ reload(struct jobs *jobs)
 		    "the configuration stays as it was: the new one cannot be used");
 		return;
 	}
+	begun = begun_take(jobs, &wanted);
 	jobs_free(jobs);
 	wanted_free(jobs->wanted);
 	*jobs->wanted = wanted;
@@ -253,6 +268,9 @@ reload(struct jobs *jobs)
 			jobs->wanted->all[i] = &jobs->wanted->given;
 	if (jobs_make(jobs, &error) != 0)
 		jobs->status = command_fail(EX_OSERR, "%s", error.text);
+	for (size_t i = 0; i < jobs->count; i++)
+		jobs->all[i].is_first = begun != NULL && !begun[i];
+	free(begun);
 	report_event(settings->report, REPORT_NOTE, NULL, REPORT_FIELDS(), "the new configuration is in force");
 }
 
