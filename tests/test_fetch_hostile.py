@@ -274,6 +274,16 @@ def test_messages_are_recognized_by_their_own_headers(place):
         assert person.mail("a") == ALL and not maildrop.messages, done
 
 
+def test_long_uidls_twice(place):
+    """What tells them apart makes them longer than any that the server may have."""
+    for length in (1010, 1024):
+        maildrop = Maildrop(MESSAGES, {"UIDL": uidls(*2 * ["u" * length], *NAMES[2:])})
+        with Hostile(maildrop) as server:
+            person = Collector("%s/%d" % (place, length)).add("a", server.port)
+            done = person.fetch()
+            assert person.mail("a") == ALL and not maildrop.messages, done
+
+
 def test_refusal_does_not_end_a_doubt(place):
     """DELE is refused while nobody knows which answer is whose: the message in doubt is still asked for again."""
     texts = {"big": message(0, b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * 65000), **MESSAGES}

@@ -20,7 +20,7 @@
 
 #include "base/error.h"
 
-#define UIDL_OCTETS_MAX 1024	/* a server's; any octets but controls */
+#define UIDL_OCTETS_MAX 1056	/* a server's, and " (2)" behind it (survey.h); any octets but controls */
 #define MARK_OCTETS_MAX 512
 #define STATE_KEY_OCTETS_MAX   64
 #define STATE_VALUE_OCTETS_MAX 1024
