@@ -161,6 +161,7 @@ survey_end(struct survey *survey, struct error *error)
 	struct survey_message **order;
 	int outcome;
 
+	survey->nameless_count = survey->sizeless_count = survey->twice_count = survey->same_count = 0;
 	if (survey->count == 0)
 		return 0;
 	qsort(survey->messages, survey->count, sizeof(*survey->messages), by_number);

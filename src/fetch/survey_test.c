@@ -104,6 +104,28 @@ test_lists_that_fit(void **state)
 	}
 }
 
+/* Without UIDL, messages get their names when LIST has come to its end. */
+static void
+test_names_that_come_later(void **state)
+{
+	struct survey survey;
+	struct error error;
+
+	(void)state;
+	survey_begin(&survey);
+	for (uint64_t number = 1; number <= 3; number++)
+		assert_int_equal(survey_size(&survey, number, 10, &error), 0);
+	assert_int_equal(survey_end(&survey, &error), 0);
+	assert_int_equal(survey.nameless_count, 3);
+	survey.messages[0].uidl = strdup("a");
+	survey.messages[2].uidl = strdup("a");
+	assert_int_equal(survey_end(&survey, &error), 0);
+	assert_int_equal(survey.nameless_count, 1);
+	assert_int_equal(survey.same_count, 1);
+	assert_string_equal(survey.messages[2].uidl, "a (2)");
+	survey_free(&survey);
+}
+
 static void
 test_lists_without_end(void **state)
 {
@@ -153,6 +175,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_lists_that_fit),
+		cmocka_unit_test(test_names_that_come_later),
 		cmocka_unit_test(test_lists_without_end),
 		cmocka_unit_test(test_many),
 	};
