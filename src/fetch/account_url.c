@@ -3,12 +3,14 @@
 #include "fetch/account_url.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <restante/options.h>
 
 #include "base/number.h"
+#include "base/writer.h"
 
 static const char *
 value_of(const struct restante_options *options, enum restante_option option)
@@ -18,19 +20,38 @@ value_of(const struct restante_options *options, enum restante_option option)
 	return value != NULL ? value : "";
 }
 
-/* False: it is too long. Cut off, two accounts could have one state. */
+/* What no name of an account may have is "+" and two hexadecimal digits, and so is "+" itself. */
+static bool
+name_put(struct writer *name, const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++)
+		if (isalnum((unsigned char)*p) || strchr("_@", *p) != NULL ||
+		    (name->used > 0 && strchr("-.", *p) != NULL))
+			writer_put(name, p, 1);
+		else
+			writer_printf(name, "+%02X", (unsigned)(unsigned char)*p);
+	return !name->failed && name->used < name->size;
+}
+
+/*
+ * Of another account another name, or two would have one state: each would take the other's mail for its own, which
+ * was fetched before. False: it is too long.
+ */
 static bool
 name_make(struct account *account)
 {
-	char name[USER_SIZE + HOST_SIZE + 2];
+	const uint64_t usual = account->security == ACCOUNT_TLS ? 995 : 110;
+	char port[NUMBER_DIGITS_MAX + 2] = "";
+	struct writer name;
 
-	snprintf(name, sizeof(name), "%s@%s", account->user, account->host);
-	for (char *p = name; *p != '\0'; p++)
-		if (!isalnum((unsigned char)*p) && strchr("-_.@+", *p) == NULL)
-			*p = '_';
-	if (name[0] == '.' || name[0] == '-')
-		name[0] = '_';
-	return snprintf(account->name, sizeof(account->name), "%s", name) < (int)sizeof(account->name);
+	writer_init(&name, account->name, sizeof(account->name), NULL, NULL);
+	if (account->port != 0 && account->port != usual)
+		snprintf(port, sizeof(port), "@%" PRIu64, account->port);
+	if (!name_put(&name, account->user) || !name_put(&name, account->user[0] != '\0' ? "@" : "") ||
+	    !name_put(&name, account->host) || !name_put(&name, port))
+		return false;
+	account->name[name.used] = '\0';
+	return true;
 }
 
 static int
