@@ -121,7 +121,7 @@ def test_show(mail, user):
     assert mail.run("show", "2").output == TEXTS[1].decode()
     assert mail.run("show", "work", "5").output == TEXTS[4].decode()
     assert "no such message" in mail.run("show", "6", status=UNAVAILABLE).output.lower()
-    assert "usage" in mail.run("show", "x", status=USAGE).output
+    assert "`x` is no number" in mail.run("show", "x", status=USAGE).output
     assert "usage" in mail.run("show", status=USAGE).output
     assert len(user.stored()) == 5
 
@@ -134,6 +134,9 @@ def test_capabilities(mail, shared, user):
     assert re.search(r"stls +login +\w+", told)
     told = mail.run("capabilities", "127.0.0.1:%d" % shared.clear_port, status=None).output
     assert re.search(r"clear +capabilities +.*PIPELINING", told)
+    # Who speaks TLS on a port that is nobody's is not asked for STLS there: it would be silent for a minute.
+    told = mail.run("capabilities", "127.0.0.1:%d" % shared.tls_port, status=UNAVAILABLE).output
+    assert re.search(r"tls +pin +[0-9a-f]{64}", told) and "stls" not in told and "clear" not in told
 
 
 def test_json(mail):
@@ -576,7 +579,8 @@ def test_stop_in_the_middle(collector):
 def test_usage(collector):
     assert "unknown command `fech`" in collector.run("fech", status=USAGE).output
     assert "usage" in collector.run(status=USAGE).output
-    assert "usage" in collector.run("list", "--refetch", status=USAGE).output
+    assert re.match(r"restante: unrecogni[sz]ed option '--refetch'\nusage", collector.run(
+        "list", "--refetch", status=USAGE).output)
     for nonsense in (["--parallel", "0"], ["--watch", "soon"], ["--retries", "-1"]):
         assert "makes no sense" in collector.fetch(*nonsense, status=USAGE).output
     os.unlink(collector.home + "/config")

@@ -43,6 +43,7 @@ struct probe {
 	struct account *account; /* its own copy */
 	const char *name;        /* "tls", "stls", "clear" */
 	int status;
+	bool has_tls; /* the server has shown a key */
 };
 
 static void
@@ -113,6 +114,7 @@ look(struct probe *probe, const struct credentials *credentials)
 	link_connect(&link);
 	result = restante_session_login(link.session);
 	answer_all(probe, link.client);
+	probe->has_tls = *restante_client_pin(link.client) != '\0';
 	if (result == RESTANTE_OK)
 		restante_session_quit(link.session);
 	else if (credentials != NULL || result != RESTANTE_NO_MECHANISM)
@@ -122,7 +124,8 @@ look(struct probe *probe, const struct credentials *credentials)
 
 /* What stands before the login is asked for first; for STLS, also what the server says in clear. */
 static int
-look_account(const struct fetch_context *context, struct report *report, const struct account *account)
+look_account(
+    const struct fetch_context *context, struct report *report, const struct account *account, bool *has_tls)
 {
 	static const char *const names[] = {
 		[ACCOUNT_TLS] = "tls", [ACCOUNT_STLS] = "stls", [ACCOUNT_CLEAR] = "clear"
@@ -146,6 +149,7 @@ look_account(const struct fetch_context *context, struct report *report, const s
 	else if (fail(&probe, outcome_of_error(error.kind), error.text) != 0)
 		look(&probe, NULL);
 	credentials_wipe(&credentials);
+	*has_tls = probe.has_tls;
 	return probe.status;
 }
 
@@ -172,12 +176,16 @@ host_split(struct account *account, const char *text)
 	return true;
 }
 
-/* TLS and STLS on their ports; where one is named, what belongs to it, and both where it is nobody's. */
+/*
+ * TLS and STLS on their ports; where one is named, what belongs to it, and where it is nobody's STLS if it is not
+ * TLS: whoever waits for TLS is silent until the time is over.
+ */
 static int
 look_host(const struct fetch_context *context, struct report *report, const char *text)
 {
 	struct account account;
 	int status = EX_OK, other = EX_OK;
+	bool has_tls = false, ignored;
 
 	account_defaults(&account, "host");
 	if (!host_split(&account, text))
@@ -185,11 +193,13 @@ look_host(const struct fetch_context *context, struct report *report, const char
 	snprintf(account.name, sizeof(account.name), "%.*s", (int)sizeof(account.name) - 1, account.host);
 	if (account.port != 110) {
 		account.security = ACCOUNT_TLS;
-		status = look_account(context, report, &account);
+		status = look_account(context, report, &account, &has_tls);
 	}
+	if (account.port != 0 && has_tls)
+		return status;
 	if (account.port != 995) {
 		account.security = ACCOUNT_STLS;
-		other = look_account(context, report, &account);
+		other = look_account(context, report, &account, &ignored);
 	}
 	/* One of both is enough. */
 	return account.port == 110 || (account.port != 995 && other == EX_OK) ? other : status;
@@ -201,12 +211,13 @@ look_at(const struct fetch_context *context, struct report *report, const char *
 	struct account account;
 	struct wanted wanted;
 	struct error error;
+	bool ignored;
 	int status;
 
 	if (word != NULL && strstr(word, "://") != NULL) {
 		if (account_from_url(&account, word, &error) != 0)
 			return command_fail(EX_USAGE, "%s", error.text);
-		return look_account(context, report, &account);
+		return look_account(context, report, &account, &ignored);
 	}
 	if (word != NULL && strpbrk(word, ".:[") != NULL)
 		return look_host(context, report, word);
@@ -216,7 +227,7 @@ look_at(const struct fetch_context *context, struct report *report, const char *
 		return status;
 	status = EX_OK;
 	for (size_t i = 0; i < wanted.count; i++)
-		status = outcome_worse(status, look_account(context, report, wanted.all[i]));
+		status = outcome_worse(status, look_account(context, report, wanted.all[i], &ignored));
 	wanted_free(&wanted);
 	return status;
 }

@@ -79,10 +79,13 @@ command_show(struct fetch_context *context, int argc, char **argv)
 
 	if (status != OPTIONS_GO_ON)
 		return status;
-	if (count < 1 || count > 2 || !number_parse(words[count - 1], &number)) {
+	if (count < 1 || count > 2) {
 		options_usage(stderr, command_find("show"));
 		return EX_USAGE;
 	}
+	if (!number_parse(words[count - 1], &number))
+		return command_fail(EX_USAGE,
+		    "`%s` is no number of a message: `restante list` shows those there are", words[count - 1]);
 	status = wanted_read(&wanted, context, words, count - 1);
 	if (status != WANTED_GO_ON)
 		return status;

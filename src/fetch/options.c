@@ -249,10 +249,12 @@ options_read(struct fetch_context *context, const struct command *command, int a
 {
 	struct option names[ROW_COUNT + 1];
 	char letters[3 * ROW_COUNT + 2];
+	static char program[] = "restante";
 	int option;
 
 	tables_make(command, names, letters);
-	optind = 0; /* getopt starts anew */
+	argv[0] = program; /* what getopt says begins with it */
+	optind = 0;        /* getopt starts anew */
 	while ((option = getopt_long(argc, argv, letters, names, NULL)) != -1) {
 		const struct row *row = row_of(option);
 
