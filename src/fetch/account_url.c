@@ -34,8 +34,8 @@ name_put(struct writer *name, const char *text)
 }
 
 /*
- * Of another account another name, or two would have one state: each would take the other's mail for its own, which
- * was fetched before. False: it is too long.
+ * Of another account another name, or two would have one state: each would take the other's mail for its own,
+ * which was fetched before. False: it is too long.
  */
 static bool
 name_make(struct account *account)

@@ -35,9 +35,9 @@ void survey_begin(struct survey *);
 int survey_size(struct survey *, uint64_t number, uint64_t octets, struct error *);
 int survey_uidl(struct survey *, uint64_t number, const char *uidl, struct error *);
 /*
- * Both lists are there; once more where messages have got their names since. A UIDL that several messages have names the first; the second becomes "UIDL (2)", and
- * so on: RFC 1939, section 7, allows equal messages to have equal UIDLs, and what is not equal must not be
- * lost.
+ * Both lists are there; once more where messages have got their names since. A UIDL that several messages have
+ * names the first; the second becomes "UIDL (2)", and so on: RFC 1939, section 7, allows equal messages to have
+ * equal UIDLs, and what is not equal must not be lost.
  */
 int survey_end(struct survey *, struct error *);
 /*
