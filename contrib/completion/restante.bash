@@ -28,9 +28,9 @@ _restante() {
 	check) options='--config --account --to --keep --refetch --parallel --retries --json --quiet --verbose
 		--transcript --help' ;;
 	list | show | capabilities) options='--config --account --json --quiet --verbose --transcript --help' ;;
-	setup) options='--dry-run --server --help' ;;
-	login) options='--refresh-token --help' ;;
-	help | version) options='--config --help' ;;
+	setup) options='--config --dry-run --server --help' ;;
+	login) options='--config --refresh-token --help' ;;
+	help | version) options='--help' ;;
 	*) options='--config --account --to --keep --dry-run --refetch --parallel --retries --watch --json --quiet
 		--verbose --transcript --help --version' ;;
 	esac

@@ -26,6 +26,8 @@ struct fetch_context {
 	uint64_t parallel;		/* --parallel; 0: the configuration says */
 	uint64_t watch_seconds;		/* --watch; 0: once */
 	uint64_t retries;		/* --retries: connections after the first, in one run */
+	const char *server;		/* --server: host[:port], for setup; NULL: it is looked for */
+	bool has_refresh_token;		/* --refresh-token: of another program's login, for login */
 	bool is_helped;			/* --help: it was given, nothing is to be done */
 };
 

@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "fetch/command.h"
 #include "fetch/oauth.h"
+#include "fetch/options.h"
 
 static int
 status_of(const struct error *error)
@@ -125,23 +126,16 @@ command_login(struct fetch_context *context, int argc, char **argv)
 {
 	struct accounts accounts;
 	struct error error;
-	const char *name = NULL;
-	bool has_refresh_token = false;
-	int status;
+	char **words;
+	int count, status = options_read(context, command_find("login"), argc, argv, &words, &count);
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--refresh-token") == 0)
-			has_refresh_token = true;
-		else if (argv[i][0] == '-' || name != NULL)
-			return command_fail(EX_USAGE, "usage: restante login ACCOUNT [--refresh-token]");
-		else
-			name = argv[i];
-	}
-	if (name == NULL)
-		return command_fail(EX_USAGE, "usage: restante login ACCOUNT [--refresh-token]");
+	if (status != OPTIONS_GO_ON)
+		return status;
+	if (count != 1)
+		return command_fail(EX_USAGE, "usage: restante login [--refresh-token] account");
 	if (accounts_read(&accounts, context->config_path, NULL, 0, &error) != 0)
 		return command_fail(status_of(&error), "%s", error.text);
-	status = account_login(&accounts, name, context, has_refresh_token);
+	status = account_login(&accounts, words[0], context, context->has_refresh_token);
 	accounts_free(&accounts);
 	return status;
 }

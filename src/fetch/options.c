@@ -14,7 +14,9 @@
 #define LIST  4u
 #define SHOW  8u
 #define CAPA  16u
-#define OTHER 32u
+#define SETUP 32u
+#define LOGIN 64u
+#define OTHER 128u
 #define EVERY (~0u)
 #define TALKS (FETCH | CHECK | LIST | SHOW | CAPA)
 
@@ -27,6 +29,8 @@ static const struct {
 	{ "list", LIST },
 	{ "show", SHOW },
 	{ "capabilities", CAPA },
+	{ "setup", SETUP },
+	{ "login", LOGIN },
 };
 
 /* Each returns false where the value makes no sense. */
@@ -146,6 +150,20 @@ take_retries(struct fetch_context *context, const char *value)
 	return take_number(&context->retries, value, 0, 1000);
 }
 
+static bool
+take_server(struct fetch_context *context, const char *value)
+{
+	context->server = value;
+	return *value != '\0';
+}
+
+static bool
+take_refresh_token(struct fetch_context *context, const char *value)
+{
+	(void)value;
+	return context->has_refresh_token = true;
+}
+
 static const struct row {
 	const char *name;
 	char letter;       /* 0: it has none */
@@ -154,18 +172,21 @@ static const struct row {
 	bool (*take)(struct fetch_context *, const char *value);
 	const char *help;
 } rows[] = {
-	{ "config", 'c', EVERY, "FILE", take_config, "the configuration (~/.config/restante/config)" },
+	{ "config", 'c', EVERY & ~OTHER, "FILE", take_config, "the configuration (~/.config/restante/config)" },
 	{ "account", 'a', TALKS, "URL", take_account,
 	    "a POP URL instead of accounts: pops://anna@mail.example.org" },
 	{ "to", 't', FETCH | CHECK, "PLACE", take_to,
 	    "where mail goes: maildir:PATH, mbox:PATH, lmtp:..., smtp:..., command:..." },
 	{ "keep", 'k', FETCH | CHECK, "WHAT", take_keep,
 	    "what stays on the server: all, none, \"30 days\" or \"newest 100\"" },
-	{ "dry-run", 'n', FETCH, NULL, take_dry_run, "change nothing; say what would be done" },
+	{ "dry-run", 'n', FETCH | SETUP, NULL, take_dry_run, "change nothing; say what would be done" },
 	{ "refetch", 'r', FETCH | CHECK, NULL, take_refetch, "fetch what was fetched before, too" },
 	{ "parallel", 'p', FETCH | CHECK, "N", take_parallel, "so many accounts at once (4)" },
 	{ "retries", 0, FETCH | CHECK, "N", take_retries, "so many connections more after one was lost (3)" },
 	{ "watch", 'w', FETCH, "SECONDS", take_watch, "stay, and look again and again" },
+	{ "server", 0, SETUP, "HOST[:PORT]", take_server, "where the mail is, instead of finding it" },
+	{ "refresh-token", 0, LOGIN, NULL, take_refresh_token,
+	    "ask for the refresh token of another program's login" },
 	{ "json", 'j', TALKS, NULL, take_json, "one object on a line for each event" },
 	{ "quiet", 'q', TALKS, NULL, take_quiet, "say only what goes wrong" },
 	{ "verbose", 'v', TALKS, NULL, take_verbose,

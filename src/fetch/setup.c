@@ -15,12 +15,13 @@
 #include "base/network.h"
 #include "config/providers.h"
 #include "fetch/command.h"
+#include "fetch/options.h"
 #include "fetch/setup_ask.h"
 #include "fetch/setup_find.h"
 #include "fetch/setup_probe.h"
 #include "fetch/setup_write.h"
 
-#define USAGE "usage: restante setup [--dry-run] [--server HOST[:PORT]] [ADDRESS]"
+#define USAGE "usage: restante setup [--dry-run] [--server host[:port]] [address]"
 
 struct setup {
 	const struct fetch_context *context;
@@ -266,36 +267,32 @@ setup_run(struct setup *setup)
 	return account_write(setup);
 }
 
-/* False: the arguments are not as they should be. */
+/* False: it is too long. */
 static bool
-arguments_take(struct setup *setup, int argc, char **argv)
+text_take(char *to, size_t size, const char *text)
 {
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--dry-run") == 0)
-			setup->is_dry_run = true;
-		else if (strcmp(argv[i], "--server") == 0 && i + 1 < argc &&
-			 strlen(argv[i + 1]) < sizeof(setup->server))
-			snprintf(setup->server, sizeof(setup->server), "%s", argv[++i]);
-		else if (argv[i][0] == '-' || setup->address[0] != '\0' ||
-			 strlen(argv[i]) >= sizeof(setup->address))
-			return false;
-		else
-			snprintf(setup->address, sizeof(setup->address), "%s", argv[i]);
-	}
-	return true;
+	return text == NULL || (size_t)snprintf(to, size, "%s", text) < size;
 }
 
 int
 command_setup(struct fetch_context *context, int argc, char **argv)
 {
-	struct setup *setup = calloc(1, sizeof(*setup));
-	int status;
+	struct setup *setup;
+	char **words;
+	int count, status = options_read(context, command_find("setup"), argc, argv, &words, &count);
 
+	if (status != OPTIONS_GO_ON)
+		return status;
+	setup = calloc(1, sizeof(*setup));
 	if (setup == NULL)
 		return command_fail(EX_OSERR, "no memory");
 	setup->context = context;
 	setup->is_dry_run = context->is_dry_run;
-	status = arguments_take(setup, argc, argv) ? setup_run(setup) : command_fail(EX_USAGE, USAGE);
+	if (count > 1 || !text_take(setup->server, sizeof(setup->server), context->server) ||
+	    !text_take(setup->address, sizeof(setup->address), count > 0 ? words[0] : NULL))
+		status = command_fail(EX_USAGE, USAGE);
+	else
+		status = setup_run(setup);
 	free(setup);
 	return status;
 }
