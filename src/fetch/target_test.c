@@ -352,6 +352,45 @@ rename_in(const char *from, const char *to)
 		fail_msg("cannot rename %s", old_path);
 }
 
+/* Delivery goes where a link leads, and so does the question whether it arrived. */
+static void
+test_a_maildir_of_links_is_asked(void **state)
+{
+	static const char *const links[] = { "mail/new", "mail/.Kept" };
+	struct target *target = opened("maildir:%s/mail", false), *other;
+	struct target_settings later = { .place = place_of("maildir:%s/mail"), .boot_id = "boot-2" };
+	char path[512], there[512], mark[700], name[400];
+	struct parcel *parcel;
+	struct error error;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/mail", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		snprintf(there, sizeof(there), "%s/there-%zu", directory, i);
+		snprintf(path, sizeof(path), "%s/%s", directory, links[i]);
+		assert_int_equal(mkdir(there, 0700), 0);
+		assert_int_equal(symlink(there, path), 0);
+	}
+	snprintf(path, sizeof(path), "%s/there-1/cur", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	parcel = parcel_of(target, message);
+	snprintf(mark, sizeof(mark), "%s", parcel_mark(parcel));
+	target_commit(target, &parcel, 1);
+	assert_int_equal(parcel_result(parcel, &error), 0);
+	parcel_end(parcel);
+	assert_int_equal(target_open(&other, &later, &error), 0);
+	assert_int_equal(ask(other, mark), TARGET_ARRIVED);
+	assert_true(only_file("new", path));
+	snprintf(name, sizeof(name), "%s/mail/.Kept/cur/%s:2,S", directory, strrchr(mark, ':') + 1);
+	assert_int_equal(rename(path, name), 0);
+	assert_int_equal(ask(other, mark), TARGET_ARRIVED);
+	unlink(name);
+	assert_int_equal(ask(other, mark), TARGET_UNKNOWN);
+	target_close(other);
+	target_close(target);
+}
+
 /* What has become of one that was on its way, and what is known of it on the same boot and on another. */
 static void
 test_a_maildir_is_asked(void **state)
@@ -677,6 +716,7 @@ main(void)
 		TEST(test_mbox),
 		TEST(test_what_was_not_committed_leaves_nothing),
 		TEST(test_a_maildir_is_asked),
+		TEST(test_a_maildir_of_links_is_asked),
 		TEST(test_an_mbox_is_asked),
 		TEST(test_a_command),
 		TEST(test_a_command_that_hangs),

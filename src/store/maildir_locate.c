@@ -25,11 +25,11 @@ failure(struct error *error, const char *what, const char *name)
 	return error_errno(error, append_errno_kind(), "cannot %s %.150s", what, name);
 }
 
-/* -1: errno says why; ENOENT is nothing to look at. */
+/* -1: errno says why; ENOENT is nothing to look at. Links are followed, as a delivery follows them. */
 static int
 directory_open(int directory, const char *path)
 {
-	return openat(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* The unique part, as a name in new/ or cur/ has it. */
