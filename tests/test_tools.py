@@ -160,6 +160,8 @@ def runner(request, workshop):
     for program, room in restante.PROGRAMS.items():
         os.makedirs("%s/build/src/%s" % (place, room))
         shutil.copy("%s/src/%s/%s" % (restante.BUILD, room, program), "%s/build/src/%s" % (place, room))
+    os.makedirs(place + "/build/src/fetch", exist_ok=True)
+    shutil.copy(restante.BUILD + "/src/fetch/restante", place + "/build/src/fetch")
     command = [place + "/tools/run", place + "/build"]
     if request.param != "as it is":
         if os.getuid() != 0:
@@ -193,13 +195,19 @@ def test_run_serves_until_interrupted(runner):
         if "Ctrl-C" in line:
             break
     paste = [line.strip() for line in said if line.startswith("  ")]
-    assert len(paste) == 3, said
+    assert len(paste) == 4, said
     listed = subprocess.run(["sh", "-c", paste[0]], capture_output=True, timeout=PATIENCE_SECONDS)
     assert b"Subject: Welcome\r\n" in listed.stdout, listed.stderr
     talked = subprocess.run(["sh", "-c", paste[1]], capture_output=True, timeout=PATIENCE_SECONDS,
                             input=b"USER demo\nPASS password\nSTAT\nQUIT\n")
     assert re.search(rb"^\+OK 15 \d+\r$", talked.stdout, re.MULTILINE), talked
     assert "POP3" in paste[2]
+    with open(os.open(temporary + "/.netrc", os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+        file.write("machine 127.0.0.1 login demo password password\n")
+    listed = subprocess.run(["sh", "-c", paste[3]], capture_output=True, timeout=PATIENCE_SECONDS, text=True,
+                            env=dict(os.environ, HOME=temporary, ASAN_OPTIONS="detect_leaks=0"))
+    assert listed.stdout.count("\n") == 15 and "Welcome" in listed.stdout, listed
+    os.unlink(temporary + "/.netrc")
     server = restante.children_of(process.pid)
     children = server + restante.children_of(server[0])
     # A second one on the same ports.
