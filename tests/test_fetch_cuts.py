@@ -167,11 +167,16 @@ def killed_at(place, kind, number, call, occurrence):
     return killed, ["%s %d: %s" % (call, occurrence, problem) for problem in found]
 
 
-@pytest.mark.parametrize("kind", ["maildir", "mbox"])
-def test_killed_at_any_call(kind, place):
+@pytest.fixture
+def strace():
     if not shutil.which("strace") or subprocess.run(["strace", "-o", "/dev/null", "true"], check=False,
                                                     capture_output=True).returncode != 0:
         pytest.skip("strace cannot be used here")
+
+
+@pytest.mark.usefixtures("strace")
+@pytest.mark.parametrize("kind", ["maildir", "mbox"])
+def test_killed_at_any_call(kind, place):
     counts = count_calls(place, kind)
     wanted = [(call, occurrence) for call, count in counts.items() for occurrence in range(1, count + 1)]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -180,3 +185,19 @@ def test_killed_at_any_call(kind, place):
     assert not problems, "\n".join(problems)
     # Not every run makes the same calls; but most of those asked for came.
     assert sum(killed for killed, _ in outcomes) > len(wanted) * 3 // 4 > 5, counts
+
+
+@pytest.mark.usefixtures("strace")
+def test_killed_and_nobody_can_tell(place):
+    """What waited in a tmp/ that is another one now is nowhere to be found: it may never have come."""
+    person = Collector(place + "/home")
+    maildrop = Maildrop(MESSAGES)
+    with Hostile(maildrop) as server:
+        person.add("a", server.port)
+        person.fetch("--quiet", status=None, before=("strace", "-f", "-o", "/dev/null", "-e", "trace=renameat2", "-e",
+                                                     "inject=renameat2:signal=KILL:when=1"))
+        assert len(person.files("a", "tmp")) == len(ALL) and not person.mail("a")
+        os.rename(person.home + "/a/tmp", person.home + "/a/old")
+        os.mkdir(person.home + "/a/tmp", 0o700)
+        assert "for 6 nobody can tell" in person.fetch().output
+    assert person.mail("a") == ALL and not maildrop.messages

@@ -701,6 +701,52 @@ test_settled_together(void **unused)
 	target_close(target);
 }
 
+/* What a run had in hand when the power failed: only what is found has arrived, all else comes again. */
+static void
+test_what_was_in_hand_is_recovered(void **unused)
+{
+	static const char *const uidls[] = { "found", "waiting", "nowhere" };
+	struct target_settings later = { .place = place_of("maildir:%s/mail"), .boot_id = "boot-2" };
+	struct target *target = opened("maildir:%s/mail", false);
+	struct recovery recovery;
+	struct state *state;
+	struct error error;
+	char path[512];
+
+	(void)unused;
+	assert_int_equal(state_open(&state, directory, "anna", false, &error), 0);
+	for (size_t i = 0; i < 3; i++) {
+		struct parcel *parcel = parcel_of(target, message);
+		struct state_message described;
+		const struct state_message *pointer = &described;
+		char from[300], to[300];
+
+		parcel_describe(parcel, &described);
+		described.uidl = uidls[i];
+		assert_int_equal(state_intend(state, &pointer, 1, &error), 0);
+		snprintf(from, sizeof(from), "tmp/%s", strrchr(parcel_mark(parcel), ':') + 1);
+		snprintf(to, sizeof(to), i == 0 ? "new/%s" : "%s", from + strlen("tmp/"));
+		parcel_leave(parcel);
+		parcel_end(parcel);
+		if (i != 1)
+			rename_in(from, to);
+	}
+	target_close(target);
+	assert_int_equal(target_open(&target, &later, &error), 0);
+	assert_int_equal(recovery_run(state, target, &recovery, &error), 0);
+	assert_int_equal(recovery.arrived_count, 1);
+	assert_int_equal(recovery.not_arrived_count, 1);
+	assert_int_equal(recovery.unknown_count, 1);
+	assert_true(state_find(state, "found")->is_stored);
+	assert_null(state_find(state, "waiting"));
+	assert_null(state_find(state, "nowhere"));
+	assert_int_equal(state_intended_count(state), 0);
+	assert_false(only_file("tmp", path));
+	assert_true(only_file("new", path));
+	state_close(state);
+	target_close(target);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -724,6 +770,7 @@ main(void)
 		TEST(test_an_answer_that_is_lost),
 		TEST(test_places_that_cannot_be),
 		TEST(test_settled_together),
+		TEST(test_what_was_in_hand_is_recovered),
 	};
 
 	/* The server's last words may come behind the end of the connection. */
