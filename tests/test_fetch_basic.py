@@ -277,6 +277,22 @@ def test_maildrop_that_was_moved(mail, shared):
     assert mail.fetch().output == ""
 
 
+def test_maildrop_that_was_moved_with_messages_alike(collector):
+    """Without a Message-ID, header and size must agree, of as many there as here; what may be new is fetched."""
+    def alike(body, subject=b"alike"):
+        return b"From: a@example.org\r\nSubject: %s\r\n\r\n%s\r\n" % (subject, body)
+
+    maildrop = Maildrop({"u1": alike(b"1"), "u2": alike(b"22")})
+    with served(collector, maildrop, keep="all"):
+        collector.fetch()
+        maildrop.messages = {"n1": alike(b"1"), "n2": alike(b"22"), "n3": alike(b"333"), "n4": alike(b"4"),
+                             "n5": alike(b"55", b"other")}
+        maildrop.retrieved.clear()
+        assert "1 message recognized" in collector.fetch().output
+        assert maildrop.retrieved == ["n1", "n3", "n4", "n5"]
+        assert collector.mail("bad") == sorted([*maildrop.messages.values(), alike(b"1")])
+
+
 def test_another_maildrop(mail, shared):
     mail.fetch()
     other = next(shared.unused)
@@ -498,6 +514,19 @@ def test_refused_message_does_not_hinder_others(collector):
         assert collector.mail("bad") == ALL and not maildrop.messages
 
 
+def test_deletion_that_is_refused(collector):
+    """It is not deleted, so that it is known when it is listed again."""
+    for number, capabilities in enumerate((("TOP", "UIDL", "USER"), ("TOP", "USER"))):
+        replies = {"DELE 2": "-ERR not now", **({} if "UIDL" in capabilities else {"UIDL": "-ERR what?"})}
+        maildrop = Maildrop(MESSAGES, replies, capabilities=capabilities)
+        with served(collector, maildrop, deliver_to="maildir:%s/%d" % (collector.home, number)):
+            told = collector.fetch(status=UNAVAILABLE).output
+            assert "does not delete message 2 (not now)" in told and "5 deleted on the server" in told
+            del replies["DELE 2"]
+            assert "1 deleted on the server" in collector.fetch().output
+            assert collector.mail(str(number)) == ALL and not maildrop.messages
+
+
 def test_quit_that_fails(collector):
     maildrop = Maildrop(MESSAGES, {"QUIT": "-ERR some were not removed"})
     with served(collector, maildrop):
@@ -547,6 +576,18 @@ def test_size_max_where_sizes_are_not_exact(collector):
         done = collector.fetch()
         assert collector.mail("bad")[:3] == ALL[:3] and "u3" not in maildrop.messages, done
         assert collector.is_clean("bad") and "too big" in done.output
+
+
+def test_message_that_the_file_system_does_not_take(collector):
+    """Nothing is stored in its place, and it stays on the server."""
+    big = b"Message-ID: <big@x.example>\r\n\r\n" + (b"x" * 68 + b"\r\n") * 10000
+    maildrop = Maildrop({**MESSAGES, "big": big})
+    with served(collector, maildrop):
+        told = collector.fetch(status=None, before=("env", "--ignore-signal=XFSZ", "prlimit", "--fsize=300000"))
+        assert told.status not in (OK, None) and "message 7 was not stored" in told.output and "1 failed" in told.output
+        assert collector.mail("bad") == ALL and list(maildrop.messages) == ["big"] and collector.is_clean("bad")
+        collector.fetch()
+        assert collector.mail("bad") == sorted([*ALL, big]) and not maildrop.messages
 
 
 def test_stop_in_the_middle(collector):

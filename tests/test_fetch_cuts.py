@@ -122,6 +122,13 @@ def test_cut_at_any_octet(place):
     assert cut_everywhere(place, "maildir") > 600
 
 
+def test_cut_at_any_octet_where_sizes_are_wrong(place):
+    """Nothing but its end tells that a message is whole."""
+    sizes = "\n".join(["+OK", *("%d %d" % (number, len(text) + 2) for number, text in enumerate(MESSAGES.values(), 1)),
+                       "."])
+    assert cut_everywhere(place, "maildir", replies={"LIST": sizes}) > 600
+
+
 def test_cut_at_any_octet_of_an_mbox(place):
     assert cut_everywhere(place, "mbox") > 600
 

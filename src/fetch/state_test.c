@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <xxhash.h>
+
 static char directory[64];
 
 static int
@@ -144,7 +146,7 @@ test_changes_are_remembered(void **unused)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		for (size_t j = 0; j < 4 && cases[i].changes[j] != NULL; j++)
 			does(state, cases[i].changes[j], cases[i].uidl);
-	for (int round = 0; round < 3; round++) {
+	for (int round = 0; round < 4; round++) {
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 			is(state, cases[i].uidl, cases[i].flags);
 		assert_int_equal(state_count(state), 8);
@@ -323,12 +325,14 @@ test_values(void **unused)
 	assert_int_equal(state_value_set(state, "login", "17", &error), 0);
 	assert_int_equal(state_value_set(state, "empty", "x", &error), 0);
 	assert_int_equal(state_value_set(state, "empty", "", &error), 0);
+	assert_int_equal(state_value_set(state, "last", "kept", &error), 0);
 	assert_int_equal(state_value_set(state, "two words", "", &error), -1);
 	assert_int_equal(state_value_set(state, "login", "a\nb", &error), -1);
 	for (int round = 0; round < 3; round++) {
 		assert_string_equal(state_value(state, "login"), "17");
 		assert_string_equal(state_value(state, "log"), "a b  c");
 		assert_string_equal(state_value(state, "empty"), "");
+		assert_string_equal(state_value(state, "last"), "kept");
 		assert_string_equal(state_value(state, "lo"), "");
 		if (round == 1)
 			assert_int_equal(state_compact(state, &error), 0);
@@ -553,6 +557,31 @@ test_what_is_no_state(void **unused)
 	}
 }
 
+/* What it says would be lost when the file is written anew. */
+static void
+test_a_line_of_a_later_version_is_not_passed_over(void **unused)
+{
+	static const char rest[] = " 0 q anna";
+	struct state *state = opened(false);
+	struct error error;
+	char line[64], *text;
+	size_t size;
+
+	(void)unused;
+	does(state, state_stored, "a");
+	state_close(state);
+	size = file_read(&text);
+	snprintf(line, sizeof(line), "%016llx%s\n", (unsigned long long)XXH3_64bits(rest, strlen(rest)), rest);
+	text = realloc(text, size + strlen(line) + 1);
+	assert_non_null(text);
+	memcpy(text + size, line, strlen(line) + 1);
+	file_write(text, size + strlen(line));
+	free(text);
+	assert_int_equal(state_open(&state, directory, "anna", false, &error), -1);
+	assert_int_equal(error.kind, ERROR_PERMANENT);
+	assert_non_null(strstr(error.text, "another version"));
+}
+
 static void
 test_it_does_not_grow_for_ever(void **unused)
 {
@@ -637,6 +666,7 @@ main(void)
 		TEST(test_damage_is_not_passed_over),
 		TEST(test_damage_behind_a_close),
 		TEST(test_what_is_no_state),
+		TEST(test_a_line_of_a_later_version_is_not_passed_over),
 		TEST(test_it_does_not_grow_for_ever),
 		TEST(test_many),
 	};
