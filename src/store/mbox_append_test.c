@@ -30,6 +30,17 @@ message_of(const char *text, size_t size)
 }
 
 static int
+commit_and_end(struct append *append, struct append *outcome, struct error *error)
+{
+	int result = append_commit(append, NULL, error);
+
+	if (outcome != NULL)
+		*outcome = *append;
+	append_end(append);
+	return result;
+}
+
+static int
 deliver_to(const char *place, const char *sender, const char *text, size_t size,
     const struct quota *quota, struct append *outcome, struct error *error)
 {
@@ -41,14 +52,32 @@ deliver_to(const char *place, const char *sender, const char *text, size_t size,
 	if (quota != NULL)
 		delivery.quota = *quota;
 	result = append_begin(&append, &delivery, error);
-	if (result == 0) {
-		result = append_commit(append, NULL, error);
-		if (outcome != NULL)
-			*outcome = *append;
-		append_end(append);
-	}
+	if (result == 0)
+		result = commit_and_end(append, outcome, error);
 	close(delivery.message);
 	return result;
+}
+
+/* The same for a message that comes an octet at a time. */
+static int
+deliver_in_pieces(const char *place, const char *sender, const char *text, size_t size,
+    const struct quota *quota, struct append *outcome, struct error *error)
+{
+	struct delivery delivery = { .place = place, .index_directory = STORE_INDEX_BESIDE,
+		.sender = sender, .head = "", .message = -1, .quota = *quota };
+	struct append *append;
+	int result = append_start(&append, &delivery, error);
+
+	if (result != 0)
+		return -1;
+	for (size_t at = 0; at < size && result == 0; at++)
+		result = append_put(append, text + at, 1, error);
+	if (result == 0)
+		result = append_finish(append, error);
+	if (result == 0)
+		return commit_and_end(append, outcome, error);
+	append_end(append);
+	return -1;
 }
 
 static void
@@ -295,30 +324,36 @@ test_what_fails_is_cut_off(void **state)
 static void
 test_quota(void **state)
 {
-	/* There are two messages of 76 octets together; the message is of 3 octets, stored. */
+	/* There are two messages of 76 octets together; the message is of 3 octets, stored, or of 9. */
 	static const struct {
 		struct quota quota;
+		const char *text;
 		int result;
 		unsigned percent;
 	} cases[] = {
-		{ { 0, 0, 0 }, 0, 0 },
-		{ { 79, 0, 0 }, 0, 100 },
-		{ { 78, 0, 0 }, -1, 0 },
-		{ { 0, 3, 0 }, 0, 100 },
-		{ { 0, 2, 0 }, -1, 0 },
+		{ { 0, 0, 0 }, "y\n", 0, 0 },
+		{ { 79, 0, 0 }, "y\n", 0, 100 },
+		{ { 78, 0, 0 }, "y\n", -1, 0 },
+		{ { 85, 0, 0 }, "From y\n", 0, 100 },
+		{ { 84, 0, 0 }, "From y\n", -1, 0 },
+		{ { 0, 3, 0 }, "y\n", 0, 100 },
+		{ { 0, 2, 0 }, "y\n", -1, 0 },
 	};
 	static const char before[] = OLD_ENVELOPE "\none\n\n" OLD_ENVELOPE "\ntwo\n\n";
+	static int (*const ways[])(const char *, const char *, const char *, size_t, const struct quota *,
+	    struct append *, struct error *) = { deliver_to, deliver_in_pieces };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t k = 0; k < 2 * sizeof(cases) / sizeof(cases[0]); k++) {
+		size_t i = k / 2, size;
 		struct append outcome = { .quota_percent = 0 };
 		struct error error;
-		size_t size;
 
 		world_put(before);
 		assert_int_equal(sizeof(before) - 1, 76);
-		if (deliver_to(world_place, "a", "y\n", 2, &cases[i].quota, &outcome, &error) != cases[i].result)
-			fail_msg("case %zu", i);
+		if (ways[k % 2](world_place, "a", cases[i].text, strlen(cases[i].text), &cases[i].quota, &outcome,
+			&error) != cases[i].result)
+			fail_msg("case %zu, way %zu", i, k % 2);
 		assert_int_equal(outcome.quota_percent, cases[i].percent);
 		if (cases[i].result == 0)
 			continue;
