@@ -45,6 +45,8 @@ struct collect {
 	struct target *target;        /* NULL: a dry run */
 	int status;                   /* of what went wrong so far */
 	bool is_ending;               /* nothing new is begun */
+	bool is_target_over;          /* it takes no more: what still comes is thrown away */
+	unsigned put_off_count;       /* messages, since the last that it took */
 	bool may_delete;              /* the state can be trusted */
 	bool is_by_header;            /* a server without UIDL */
 	uint64_t progress_count;	/* messages that this connection has done with for good */
@@ -96,6 +98,8 @@ enum restante_result collect_messages(struct collect *);
 void collect_verdict(struct collect *, size_t index);
 /* collect_settle.c: what has come whole is stored, and its removal is queued. */
 void collect_settle(struct collect *);
+/* This one is not. alone: others may be. Else the target is not tried any more. */
+void collect_not_stored(struct collect *, size_t index, bool alone, const struct error *);
 /* collect_doubt.c: may this message, which has just come whole, be stored? */
 bool collect_trusts(struct collect *, const struct asked *);
 /* Has all come that was under way when the doubt began? Then the message is the next to be asked for. */

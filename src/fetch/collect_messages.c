@@ -167,16 +167,17 @@ ask_last(struct collect *collect)
 static void
 refuse(struct collect *collect, size_t index, const struct error *error)
 {
-	const struct survey_message *message = message_of(collect, index);
-
 	parcel_end(collect->parcel);
 	collect->parcel = NULL;
 	collect->is_refused = true;
-	collect->sums.failed_count++;
-	collect_problem(collect, outcome_of_error(error->kind), "message %llu was not stored: %s",
-	    (unsigned long long)message->number, error->text);
-	if (error->kind != ERROR_DENIED)
-		collect->is_ending = true;
+	collect_not_stored(collect, index, error->kind == ERROR_DENIED, error);
+}
+
+/* The rest of a message that was refused; one that was asked for before the target took no more. */
+static bool
+is_unwanted(const struct collect *collect)
+{
+	return collect->is_refused || collect->is_target_over;
 }
 
 static void
@@ -197,7 +198,7 @@ take_data(struct collect *collect, const struct asked *asked, const struct resta
 		return;
 	}
 	collect->parcel_octets += size;
-	if (asked->kind != ASKED_MESSAGE || collect->is_refused || collect->doubt == DOUBT_WAITS)
+	if (asked->kind != ASKED_MESSAGE || is_unwanted(collect) || collect->doubt == DOUBT_WAITS)
 		return;
 	/*
 	 * LIST has let it pass. Where it counts a line's end as one octet that may be half the size; who says less
@@ -231,7 +232,7 @@ take_message(struct collect *collect, const struct asked *asked)
 		return;
 	}
 	collect->message_done_count++;
-	if (collect->is_refused)
+	if (is_unwanted(collect))
 		return;
 	if ((collect->parcel == NULL &&
 		parcel_begin(&collect->parcel, collect->target, message->uidl, &error) != 0) ||

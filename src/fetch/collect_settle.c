@@ -8,6 +8,20 @@
 
 #include "fetch/outcome.h"
 
+/* More in a row are not put off for what they are: the rest need not be fetched in vain. */
+#define PUT_OFF_MAX 10
+
+void
+collect_not_stored(struct collect *collect, size_t index, bool alone, const struct error *error)
+{
+	collect->sums.failed_count++;
+	collect_problem(collect, outcome_of_error(error->kind), "message %llu was not stored: %s",
+	    (unsigned long long)collect->lists.survey.messages[index].number, error->text);
+	collect->put_off_count += error->kind != ERROR_DENIED;
+	if (!alone || collect->put_off_count == PUT_OFF_MAX)
+		collect->is_ending = collect->is_target_over = true;
+}
+
 static void
 settle_one(struct collect *collect, struct parcel *parcel, size_t index)
 {
@@ -21,15 +35,12 @@ settle_one(struct collect *collect, struct parcel *parcel, size_t index)
 	struct error error;
 
 	if (parcel_result(parcel, &error) != 0) {
-		collect->sums.failed_count++;
-		collect_problem(collect, outcome_of_error(error.kind), "message %llu was not stored: %s",
-		    (unsigned long long)message->number, error.text);
-		if (error.kind != ERROR_DENIED)
-			collect->is_ending = true;
+		collect_not_stored(collect, index, parcel_failed_alone(parcel), &error);
 		return;
 	}
 	memset(&described, 0, sizeof(described));
 	parcel_describe(parcel, &described);
+	collect->put_off_count = 0;
 	collect->progress_count++;
 	collect->sums.fetched_count++;
 	collect->sums.fetched_octets += described.octets;

@@ -261,6 +261,12 @@ parcel_result(const struct parcel *parcel, struct error *error)
 	return parcel->result;
 }
 
+bool
+parcel_failed_alone(const struct parcel *parcel)
+{
+	return parcel->result != 0 && (parcel->error.kind == ERROR_DENIED || parcel->is_put_off);
+}
+
 /* Those that have not failed, by as many as the kind takes. */
 static void
 parcels_each(struct parcel *const parcels[], size_t count,

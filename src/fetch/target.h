@@ -80,6 +80,8 @@ void target_prepare(struct target *, struct parcel *const parcels[], size_t coun
 void target_commit(struct target *, struct parcel *const parcels[], size_t count);
 /* What became of it in the last of these two. */
 int parcel_result(const struct parcel *, struct error *);
+/* Where that is a failure: the place refused this one, or put it off, and may take others. */
+bool parcel_failed_alone(const struct parcel *);
 
 enum target_answer {
 	TARGET_ARRIVED,		/* and is durable there */

@@ -120,13 +120,13 @@ command_wait(const struct target *target, pid_t pid, int child)
 }
 
 static int
-status_judge(const struct target *target, int status, struct error *error)
+status_judge(struct parcel *parcel, int status, struct error *error)
 {
 	enum error_kind kind = ERROR_TEMPORARY;
 
 	if (status == -1)
 		return error_set(error, kind, "the command has not ended after %u seconds; whether it has taken "
-		    "the message is not known", target->timeout_seconds);
+		    "the message is not known", parcel->target->timeout_seconds);
 	if (WIFSIGNALED(status))
 		return error_set(error, kind, "the command was ended by signal %d", WTERMSIG(status));
 	if (WEXITSTATUS(status) == 0)
@@ -134,11 +134,12 @@ status_judge(const struct target *target, int status, struct error *error)
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
 		if (meanings[i].status == WEXITSTATUS(status))
 			kind = meanings[i].kind;
+	parcel->is_put_off = kind == ERROR_TEMPORARY;
 	return error_set(error, kind, "the command has ended with status %d", WEXITSTATUS(status));
 }
 
 static int
-command_give(const struct parcel *parcel, struct error *error)
+command_give(struct parcel *parcel, struct error *error)
 {
 	pid_t pid = fork();
 	int child, status;
@@ -156,7 +157,7 @@ command_give(const struct parcel *parcel, struct error *error)
 	}
 	status = command_wait(parcel->target, pid, child);
 	close(child);
-	return status_judge(parcel->target, status, error);
+	return status_judge(parcel, status, error);
 }
 
 static void

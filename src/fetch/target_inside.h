@@ -56,6 +56,7 @@ struct parcel {
 	uint8_t message_id_digest[LOOK_DIGEST_SIZE], header_digest[LOOK_DIGEST_SIZE];
 	char mark[MARK_OCTETS_MAX + 1];
 	bool is_finished, is_committed;
+	bool is_put_off;	/* failed for now, by itself */
 	int result;
 	struct error error;
 	/* into a store */

@@ -116,6 +116,7 @@ parcel_tell(struct parcel *parcel, struct error *error)
 	status = relay_message(&target->relay, &letter, error);
 	if (status == EX_TEMPFAIL)
 		disconnect(target);
+	parcel->is_put_off = status == EX_TEMPFAIL && target->relay.is_put_off;
 	error->kind = status_kind(status);
 	return status == EX_OK ? 0 : -1;
 }

@@ -263,13 +263,28 @@ message_send(struct relay *relay, int file, struct error *error)
 	return writer_flush(&writer) ? 0 : -1;
 }
 
+/* The final dot has left: whether the server took what stands before it only its answer could have told. */
+static int
+answer_miss(struct error *error)
+{
+	const struct error cause = *error;
+
+	error_set(error, ERROR_TEMPORARY, "%.180s; it may have taken the message, which may come twice then",
+	    cause.text);
+	return EX_TEMPFAIL;
+}
+
 static int
 message_tell(struct relay *relay, int file, struct error *error)
 {
 	struct reply reply;
 
-	if (message_send(relay, file, error) != 0 || reply_read(relay, &reply, false, error) != 0)
+	if (message_send(relay, file, error) != 0)
 		return EX_TEMPFAIL;
+	if (reply_read(relay, &reply, false, error) != 0)
+		return answer_miss(error);
+	/* 421 is about the server, not about this message. */
+	relay->is_put_off = reply.code / 100 == 4 && reply.code != 421;
 	return judge(&reply, 2, true, error);
 }
 
@@ -279,6 +294,7 @@ relay_message(struct relay *relay, const struct relay_letter *letter, struct err
 	struct needs needs = { .has_8bit = false };
 	int status = EX_OK;
 
+	relay->is_put_off = false;
 	if (message_weigh(letter->message, &needs, error) != 0)
 		return EX_TEMPFAIL;
 	if (relay->is_open_ended)

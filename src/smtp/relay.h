@@ -23,6 +23,7 @@ struct relay {
 	char input[4096];
 	size_t used, taken;
 	bool is_open_ended;		/* a message was begun and not ended: RSET comes first */
+	bool is_put_off;		/* the last message, once it was heard: others may fare better */
 	bool takes_size, takes_8bit, takes_utf8;	/* what the server offers, after relay_greet() */
 };
 
@@ -45,7 +46,7 @@ void relay_close(struct relay *);
 int relay_greet(struct relay *, struct error *);
 /*
  * One message, after relay_greet(). One whose last answer was lost may have been delivered: it is
- * EX_TEMPFAIL then, since mail that comes twice is better than none.
+ * EX_TEMPFAIL then, since mail that comes twice is better than none, and the error says so.
  */
 int relay_message(struct relay *, const struct relay_letter *, struct error *);
 /* Has the server ended a connection that waits for the next message, or said something unasked? */
