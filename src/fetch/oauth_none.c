@@ -15,8 +15,8 @@ oauth_token(const struct account *account, const char *state_directory, bool is_
 	(void)buffer;
 	(void)size;
 	return error_set(error, ERROR_PERMANENT,
-	    "this restante was built without OAuth 2; have another program get tokens from %s, and set "
-	    "token_command",
+	    "this restante was built without OAuth 2, for which it needs libcurl and jansson; have another "
+	    "program get tokens from %s, and set `token_command`",
 	    account->oauth);
 }
 
@@ -27,5 +27,6 @@ command_login(struct fetch_context *context, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	return command_fail(EX_UNAVAILABLE,
-	    "this restante was built without OAuth 2; have another program get tokens, and set token_command");
+	    "this restante was built without OAuth 2, for which it needs libcurl and jansson; have another "
+	    "program get tokens, and set `token_command`");
 }
