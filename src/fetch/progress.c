@@ -11,6 +11,7 @@
 #define REFRESH_MILLISECONDS 100
 #define LINE_SIZE            512
 #define NAME_COLUMNS         20
+#define LEFT_SECONDS_MAX     360000 /* nobody waits longer: the server lies, or the line has just begun */
 
 struct slot {
 	const char *account; /* NULL: free */
@@ -40,7 +41,7 @@ static void
 put_rate(struct writer *out, const struct progress_numbers *numbers, uint64_t now)
 {
 	uint64_t elapsed = now > numbers->begin_milliseconds ? now - numbers->begin_milliseconds : 0;
-	double rate;
+	double rate, left;
 
 	if (numbers->begin_milliseconds == 0 || elapsed < REFRESH_MILLISECONDS || numbers->octets_done == 0)
 		return;
@@ -48,8 +49,9 @@ put_rate(struct writer *out, const struct progress_numbers *numbers, uint64_t no
 	writer_text(out, "  ");
 	text_octets(out, (uint64_t)rate);
 	writer_text(out, "/s");
-	if (numbers->octets > numbers->octets_done)
-		put_time_left(out, (uint64_t)((double)(numbers->octets - numbers->octets_done) / rate));
+	left = (double)(numbers->octets - numbers->octets_done) / rate;
+	if (numbers->octets > numbers->octets_done && left < LEFT_SECONDS_MAX)
+		put_time_left(out, (uint64_t)left);
 }
 
 void

@@ -26,6 +26,9 @@ static const struct {
 	    "work  12 of 300  60.0 kB of 1.5 MB" }, /* the clock went back */
 	{ { 2, 1, 100000, 100, 1000 }, 11000, 80,
 	    "work  1 of 2  100 octets of 100.0 kB  10 octets/s  2:46:30 left" },
+	{ { 2, 1, 360000000, 1000, 1000 }, 2001, 80, "work  1 of 2  1.0 kB of 360.0 MB  999 octets/s" },
+	{ { 2, 1, UINT64_MAX, 100, 1000 }, UINT64_MAX, 80,
+	    "work  1 of 2  100 octets of 18.4 EB  0 octets/s" },
 	/* The server said less than it sent. */
 	{ { 2, 2, 1000, 2000, 1000 }, 2000, 80, "work  2 of 2  2.0 kB of 1.0 kB  2.0 kB/s" },
 };
