@@ -49,6 +49,13 @@ def uidls(*names):
 
 
 NAMES = list(MESSAGES)
+
+
+def sizes(size, *more):
+    """A list in which each message has that size."""
+    return listing(*("%d %s" % (number, size) for number in range(1, COUNT + 1)), *more)
+
+
 LINE = b"x" * 65536
 
 # With PIPELINING nobody can tell an answer that nobody asked for, or one without its end, from the next one.
@@ -89,6 +96,22 @@ LIES = {
                                     c.OK, "", True),
     "LIST sizes overflow": ({"LIST": listing(*("%d 99999999999999999999" % n for n in range(1, COUNT + 1)))},
                             None, "", None),
+    "LIST sizes are 2^63": ({"LIST": sizes("9223372036854775808")}, c.OK, "", True),
+    "LIST sizes are 2^64": ({"LIST": sizes("18446744073709551616")}, c.OK, "", True),
+    "STAT counts 2^64-1": ({"STAT": "+OK 18446744073709551615 18446744073709551615"}, c.OK, "", True),
+    "STAT counts 2^64": ({"STAT": "+OK 18446744073709551616 18446744073709551616"}, c.OK, "", True),
+    "LIST counts 2^64-1 in its first line": (
+        {"LIST": "+OK 18446744073709551615 messages (18446744073709551615 octets)\n" + sizes("100")[4:]}, c.OK, "", True),
+    "LIST goes up to 2^64-1": ({"LIST": sizes("100", "18446744073709551615 100")}, c.OK, "", True),
+    "LIST goes up to 2^63": ({"LIST": sizes("100", "9223372036854775808 100")}, c.OK, "", True),
+    "LIST goes up to 2^64": ({"LIST": sizes("100", "18446744073709551616 100")}, c.PROTOCOL, "18446744073709551616", False),
+    "UIDL goes up to 2^64-1": ({"UIDL": uidls(*NAMES)[:-1] + "18446744073709551615 far\n."}, None, "18446744073709551615", True),
+    "UIDL goes up to 2^63": ({"UIDL": uidls(*NAMES)[:-1] + "9223372036854775808 far\n."}, None, "9223372036854775808", True),
+    "UIDL goes up to 2^64": ({"UIDL": uidls(*NAMES)[:-1] + "18446744073709551616 far\n."}, c.PROTOCOL,
+                             "18446744073709551616", False),
+    "both lists have one beyond the count": (
+        {"LIST": sizes("100", "4294967296 100"), "UIDL": uidls(*NAMES)[:-1] + "4294967296 far\n."}, c.UNAVAILABLE,
+        "message 4294967296", True),
     "LIST sizes are negative": ({"LIST": listing(*("%d -100" % n for n in range(1, COUNT + 1)))}, None, "", None),
     "LIST sizes are 0": ({"LIST": listing(*("%d 0" % n for n in range(1, COUNT + 1)))}, c.OK, "", True),
     "LIST numbers begin with 0": ({"LIST": listing(*("%d 100" % n for n in range(COUNT)))}, None, "", None),
