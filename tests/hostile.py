@@ -4,9 +4,10 @@ messages, checks the password, and removes what DELE has marked when QUIT comes.
 	maildrop = Maildrop({"uidl-1": b"Subject: ...\\r\\n...\\r\\n"}, {"UIDL": "+OK\\n1 uidl-1\\n1 uidl-1\\n."})
 	with Hostile(maildrop) as server: ...
 
-replies: a command ("RETR", or "RETR 2" with its argument, or "greeting") -> what is said instead of what is usual: a
-text, whose line ends are made CRLF and whose last line gets one; octets, as they are; a generator of octets; a function
-of the Talk and the argument that makes one of these; None: nothing any more, for ever. "" ends the connection."""
+replies: a command ("RETR", or "RETR 2" with its argument, or "greeting"; "LIST" and "UIDL" are the whole lists) -> what
+is said instead of what is usual: a text, whose line ends are made CRLF and whose last line gets one; octets, as they are;
+a generator of octets; a function of the Talk and the argument that makes one of these; None: nothing any more, for ever.
+"" ends the connection."""
 
 import base64
 import contextlib
@@ -114,7 +115,8 @@ class Talk:
             self.maildrop.heard.append(line)
             verb, _, argument = line.partition(" ")
             verb = verb.upper()
-            for key in (verb + " " + argument, verb):
+            is_of_one = argument and verb in ("LIST", "UIDL")
+            for key in (verb + " " + argument, *(() if is_of_one else (verb,))):
                 if key in self.maildrop.replies:
                     self.answer(self.maildrop.replies[key], argument)
                     break

@@ -58,8 +58,6 @@ def sizes(size, *more):
 
 LINE = b"x" * 65536
 
-# With PIPELINING nobody can tell an answer that nobody asked for, or one without its end, from the next one.
-ONE_BY_ONE = {"an unsolicited reply behind a message", "message without a final dot"}
 # These give a message another UIDL, and are believed: it cannot be known any more who is who.
 CONFUSING = {"a UIDL that goes up"}
 
@@ -169,8 +167,6 @@ def test_lies(lie, place):
     """Another account is served well meanwhile; when the server behaves again, all mail is there once."""
     replies, status, word, is_there = LIES[lie]
     bad, good = Maildrop(MESSAGES, replies), Maildrop(MESSAGES)
-    if lie in ONE_BY_ONE:
-        bad.capabilities.remove("PIPELINING")
     with Hostile({"127.0.0.1": bad, "127.0.0.2": good}) as server:
         person = Collector(place + "/home").add("bad", server.port).add("good", server.port, host="127.0.0.2")
         person.accounts["bad"]["timeout_seconds"] = 5
@@ -299,6 +295,33 @@ def test_filter_is_shown_the_right_header(place):
             for _ in range(2):
                 done = person.fetch(status=None)
             assert person.mail("a") == sorted(set(ALL) - {MESSAGES["uidl-2"]}), done
+
+
+@pytest.mark.parametrize("said", ["-ERR never mind", "twice"])
+@pytest.mark.parametrize("sizes", ["exact", "never right"])
+def test_reply_too_many_where_sizes_do_not_tell(sizes, said, place):
+    """All messages have one size, or sizes are known to be of no use: none is stored as another, which is then lost."""
+    texts = {"uidl-%02d" % number: message(number) for number in range(10, 60)}
+    maildrop = Maildrop(texts)
+    if sizes == "never right":
+        maildrop.replies["LIST"] = lambda talk, _: talk.listing("%d 7" % number for number, _ in talk.present())
+    with Hostile(maildrop) as server:
+        person = Collector(place + "/home").add("a", server.port)
+        if sizes == "never right":
+            maildrop.messages = {"before": message(9)}
+            person.fetch()
+            assert person.mail("a") == [message(9)] and maildrop.heard.count("RETR 1") == 2
+            maildrop.messages = dict(texts)
+        before = dict(maildrop.replies)
+        maildrop.replies["RETR 3"] = whole(texts["uidl-12"]) + (
+            whole(texts["uidl-12"]) if said == "twice" else said.encode() + b"\r\n")
+        done = person.fetch("--retries", "0", status=None)
+        assert done.status in (c.PROTOCOL, c.UNAVAILABLE), done
+        maildrop.replies = before
+        for _ in range(2):
+            done = person.fetch(status=None)
+        assert set(person.mail("a")) >= set(texts.values()) and not maildrop.messages, done
+        assert len(person.mail("a")) == len(set(person.mail("a"))), done
 
 
 def test_messages_are_recognized_by_their_own_headers(place):

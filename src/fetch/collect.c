@@ -192,6 +192,9 @@ connection_end(struct collect *collect)
 	collect->header_size = collect->confirmed_count = 0;
 	collect->asked_first = collect->asked_count = collect->reading_count = 0;
 	collect->reading_octets = collect->parcel_octets = 0;
+	collect->unproven_count = 0;
+	collect->unproven_octets = 0;
+	collect->is_dropped = false;
 	collect->doubt = DOUBT_NONE;
 	collect->is_refused = collect->has_header = collect->is_quit_asked = collect->is_quit = false;
 	link_close(collect->settings.link);
@@ -281,6 +284,15 @@ may_renew(struct collect *collect, enum restante_result result, bool *is_renewed
 	return *is_renewed = credentials->is_new_token_wanted = true;
 }
 
+/* What came whole and was not proven when the server made no sense: once more, message by message. */
+static bool
+may_prove(struct collect *collect)
+{
+	if (!collect->is_dropped || collect->is_careful || collect->login_delay_seconds > 0)
+		return false;
+	return collect->is_careful = true;
+}
+
 /* Is it to be tried again? Waits before it is. */
 static bool
 is_worth_another(struct collect *collect, enum restante_result result, unsigned *failure_count)
@@ -313,7 +325,7 @@ connections(struct collect *collect)
 
 		if (result == RESTANTE_OK || result == TOLD)
 			break;
-		if (may_renew(collect, result, &is_renewed)) {
+		if (may_renew(collect, result, &is_renewed) || may_prove(collect)) {
 			connection_end(collect);
 			continue;
 		}

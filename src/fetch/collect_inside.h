@@ -15,11 +15,12 @@ struct queue {
 };
 
 /*
- * Behind each TOP leaves a LIST of the same message. Had the server said a reply too many or too few, the answer
- * would be about another message or about none, at which the library ends the connection: so a header that has
- * its proof is that message's, and what the filter says is about no other.
+ * A proof is a LIST of the message before it, behind each TOP and behind some RETR, the last among them. Had the
+ * server said a reply too many or too few, its answer would be about another message or about none, at which the
+ * library ends the connection. So what has its proof is what was asked for, whatever sizes say: the filter is not
+ * asked before, and nothing is stored.
  */
-enum asked_kind { ASKED_HEADER, ASKED_PROOF, ASKED_MESSAGE, ASKED_DELETION, ASKED_QUIT };
+enum asked_kind { ASKED_HEADER, ASKED_HEADER_PROOF, ASKED_MESSAGE, ASKED_PROOF, ASKED_DELETION, ASKED_QUIT };
 
 struct asked {
 	unsigned long command;
@@ -56,6 +57,7 @@ struct collect {
 	uint64_t login_delay_seconds;
 
 	bool is_inexact; /* what LIST says of sizes */
+	bool is_careful; /* each message is proven by itself: an earlier connection ended before a proof */
 
 	/* One connection: */
 	enum doubt doubt;
@@ -71,7 +73,11 @@ struct collect {
 	bool is_refused; /* the target cannot take it: the rest is thrown away */
 	struct parcel *batch[TARGET_BATCH_MAX];
 	size_t batch_indexes[TARGET_BATCH_MAX], batch_count;
+	size_t proven_count; /* of the batch */
 	uint64_t batch_octets;
+	size_t unproven_count, unproven_index; /* RETR behind which no proof was asked for, and the last of them */
+	uint64_t unproven_octets;
+	bool is_dropped; /* of the batch: what was not proven */
 	char *header; /* the header that comes in just now */
 	size_t header_size;
 	bool has_header; /* it is whole, and waits for its proof */

@@ -16,6 +16,9 @@
 #define AHEAD_OCTETS (8 << 20)
 /* A batch is stored when it has so many octets (or TARGET_BATCH_MAX messages). */
 #define BATCH_OCTETS (4 << 20)
+/* A proof is asked for behind so many messages, or octets. */
+#define PROOF_MESSAGES 32
+#define PROOF_OCTETS   (1 << 20)
 /* Of a header, for the filter; what is longer it does not see. */
 #define HEADER_OCTETS (256 << 10)
 
@@ -36,7 +39,7 @@ is_room(const struct collect *collect)
 static bool
 is_reading(enum asked_kind kind)
 {
-	return kind == ASKED_HEADER || kind == ASKED_PROOF || kind == ASKED_MESSAGE;
+	return kind <= ASKED_PROOF;
 }
 
 /* command 0: the connection is over, and its end is the next event. */
@@ -66,14 +69,41 @@ ask_removal(struct collect *collect)
 	    ASKED_DELETION, index, 0);
 }
 
+static size_t
+proof_messages(const struct collect *collect)
+{
+	size_t most = target_batch_max(collect->target);
+
+	return collect->is_careful ? 1 : most < PROOF_MESSAGES ? most : PROOF_MESSAGES;
+}
+
+static bool
+ask_proof(struct collect *collect)
+{
+	size_t index = collect->unproven_index;
+
+	collect->unproven_count = 0;
+	collect->unproven_octets = 0;
+	return push(collect,
+	    restante_client_list(collect->settings.link->client, message_of(collect, index)->number),
+	    ASKED_PROOF, index, 0);
+}
+
 static bool
 ask_message(struct collect *collect)
 {
 	size_t index = collect->messages.indexes[collect->messages.next++];
 	const struct survey_message *message = message_of(collect, index);
 
-	return push(collect, restante_client_retr(collect->settings.link->client, message->number),
-	    ASKED_MESSAGE, index, message->octets < AHEAD_OCTETS ? message->octets : AHEAD_OCTETS);
+	if (!push(collect, restante_client_retr(collect->settings.link->client, message->number),
+		ASKED_MESSAGE, index, message->octets < AHEAD_OCTETS ? message->octets : AHEAD_OCTETS))
+		return false;
+	collect->unproven_index = index;
+	collect->unproven_octets += message->octets < PROOF_OCTETS ? message->octets : PROOF_OCTETS;
+	if (++collect->unproven_count < proof_messages(collect) && collect->unproven_octets < PROOF_OCTETS &&
+	    !queue_is_empty(&collect->messages))
+		return true;
+	return ask_proof(collect);
 }
 
 static bool
@@ -84,7 +114,7 @@ ask_header(struct collect *collect)
 	uint64_t number = message_of(collect, index)->number;
 
 	return push(collect, restante_client_top(client, number, 0), ASKED_HEADER, index, 0) &&
-	       push(collect, restante_client_list(client, number), ASKED_PROOF, index, 0);
+	       push(collect, restante_client_list(client, number), ASKED_HEADER_PROOF, index, 0);
 }
 
 /* A dry run says what it would ask for. */
@@ -155,6 +185,10 @@ ask_last(struct collect *collect)
 	if (collect->reading_count > 0 || may_ask_message(collect) || may_ask_header(collect) ||
 	    collect->doubt != DOUBT_NONE || collect->is_quit_asked)
 		return;
+	if (collect->unproven_count > 0) {
+		ask_proof(collect);
+		return;
+	}
 	collect_settle(collect);
 	ask_more(collect);
 	if (queue_is_empty(&collect->removals) && is_room(collect)) {
@@ -244,8 +278,6 @@ take_message(struct collect *collect, const struct asked *asked)
 	collect->batch_indexes[collect->batch_count++] = asked->index;
 	collect->batch_octets += collect->parcel_octets;
 	collect->parcel = NULL;
-	if (collect->batch_count >= target_batch_max(collect->target) || collect->batch_octets >= BATCH_OCTETS)
-		collect_settle(collect);
 }
 
 /* The server does not give out this one: the others may be well. */
@@ -254,7 +286,7 @@ take_refusal(struct collect *collect, const struct asked *asked, const struct re
 {
 	static const char *const words[] = {
 		[ASKED_HEADER] = "does not show the header of",
-		[ASKED_PROOF] = "has shown the header of, but does not list",
+		[ASKED_HEADER_PROOF] = "has shown the header of, but does not list",
 		[ASKED_MESSAGE] = "does not give out",
 		[ASKED_DELETION] = "does not delete",
 		[ASKED_QUIT] = "",
@@ -281,9 +313,28 @@ take_refusal(struct collect *collect, const struct asked *asked, const struct re
 	    (unsigned long long)message_of(collect, asked->index)->number, restante_event_text(event));
 }
 
+/*
+ * One that is refused proves nothing, but contradicts nothing: perhaps the server has no LIST of a message. Of a
+ * server that has made no sense before that is not enough. There is room in the batch for all that come before the
+ * next proof.
+ */
+static void
+take_proof(struct collect *collect, const struct restante_event *event)
+{
+	if (collect->is_careful && restante_event_result(event) != RESTANTE_OK) {
+		restante_client_abort(collect->settings.link->client, RESTANTE_BROKEN,
+		    "the server gives out a message and then does not know it");
+		return;
+	}
+	collect->proven_count = collect->batch_count;
+	if (collect->batch_count + proof_messages(collect) > target_batch_max(collect->target) ||
+	    collect->batch_octets >= BATCH_OCTETS)
+		collect_settle(collect);
+}
+
 /* Of a header that was refused it proves nothing. */
 static void
-take_proof(struct collect *collect, const struct asked *asked, const struct restante_event *event)
+take_header_proof(struct collect *collect, const struct asked *asked, const struct restante_event *event)
 {
 	bool is_proven = restante_event_result(event) == RESTANTE_OK;
 
@@ -300,8 +351,10 @@ take_done(struct collect *collect, const struct asked *asked, const struct resta
 {
 	collect->reading_count -= is_reading(asked->kind);
 	collect->reading_octets -= asked->octets;
-	if (asked->kind == ASKED_PROOF) {
-		take_proof(collect, asked, event);
+	if (asked->kind == ASKED_HEADER_PROOF) {
+		take_header_proof(collect, asked, event);
+	} else if (asked->kind == ASKED_PROOF) {
+		take_proof(collect, event);
 	} else if (restante_event_result(event) != RESTANTE_OK) {
 		take_refusal(collect, asked, event);
 	} else if (asked->kind == ASKED_MESSAGE) {
@@ -341,6 +394,15 @@ take_event(struct collect *collect, enum restante_event_type type, const struct 
 	return true;
 }
 
+/* The server makes no sense: what it has sent since the last proof may be anything. */
+static void
+drop_unproven(struct collect *collect)
+{
+	collect->is_dropped = collect->proven_count < collect->batch_count;
+	while (collect->batch_count > collect->proven_count)
+		parcel_end(collect->batch[--collect->batch_count]);
+}
+
 enum restante_result
 collect_messages(struct collect *collect)
 {
@@ -355,6 +417,8 @@ collect_messages(struct collect *collect)
 		type = restante_session_next(collect->settings.link->session, &event);
 	} while (take_event(collect, type, event));
 	result = restante_event_result(event);
+	if (result == RESTANTE_BROKEN)
+		drop_unproven(collect);
 	/* What came whole before the connection was lost need not come again. */
 	collect_settle(collect);
 	if (collect->is_quit)

@@ -74,7 +74,7 @@ collect_settle(struct collect *collect)
 			settle_one(collect, collect->batch[i], collect->batch_indexes[i]);
 		parcel_end(collect->batch[i]);
 	}
-	collect->batch_count = 0;
+	collect->batch_count = collect->proven_count = 0;
 	collect->batch_octets = 0;
 }
 
