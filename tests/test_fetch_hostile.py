@@ -75,7 +75,7 @@ LIES = {
     "list of long UIDLs that goes on for ever": ({"UIDL": lambda *_: rising(b"u" * 1000)}, c.PROTOCOL, "", False),
     "challenges without end": ({"AUTH": lambda talk, _: (b"+ eA==\r\n" for _ in range(1 << 30))}, None, "", False),
     # No end where there must be one.
-    "message without a final dot": ({"RETR 2": whole(MESSAGES["uidl-2"])[:-3] + b"\r\n"}, c.TRY_LATER, "", False),
+    "message without a final dot": ({"RETR 2": whole(MESSAGES["uidl-2"])[:-3] + b"\r\n"}, c.PROTOCOL, "", False),
     "message that ends in its middle": (
         {"RETR 2": lambda talk, _: cut_short(talk, whole(MESSAGES["uidl-2"])[:-20])}, c.TRY_LATER, "", False),
     "list without a final dot": ({"UIDL": lambda talk, _: cut_short(talk, b"+OK\r\n1 uidl-1\r\n2 uidl-2\r\n")},
@@ -322,6 +322,47 @@ def test_reply_too_many_where_sizes_do_not_tell(sizes, said, place):
             done = person.fetch(status=None)
         assert set(person.mail("a")) >= set(texts.values()) and not maildrop.messages, done
         assert len(person.mail("a")) == len(set(person.mail("a"))), done
+
+
+def test_reply_too_many_and_then_the_end(place):
+    """What has come whole when a connection is lost, and has no proof, may be another message."""
+    texts = {"uidl-%02d" % number: message(number) for number in range(10, 60)}
+    maildrop = Maildrop(texts, {"RETR 4": 2 * whole(texts["uidl-13"]), "RETR 7": ""})
+    with Hostile(maildrop) as server:
+        person = Collector(place + "/home").add("a", server.port)
+        person.fetch("--retries", "0", status=None)
+        assert set(person.mail("a")) <= set(texts.values()) and len(person.mail("a")) == 3
+        maildrop.behave()
+        person.fetch()
+        assert person.mail("a") == sorted(texts.values()) and not maildrop.messages
+
+
+@pytest.mark.parametrize("refused", [{7}, {15, 31, 50}, {1, 3, 7, 50}, set(range(1, 51, 2)), set(range(2, 51))])
+def test_messages_that_the_server_refuses(refused, place):
+    """It does not list them either, so that they prove nothing: all others come, and are removed."""
+    texts = {"uidl-%02d" % number: message(number) for number in range(10, 60)}
+    no = {"%s %d" % (verb, number): "-ERR it is gone" for verb in ("RETR", "LIST") for number in refused}
+    maildrop = Maildrop(texts, no)
+    with Hostile(maildrop) as server:
+        person = Collector(place + "/home").add("a", server.port)
+        person.fetch(status=c.UNAVAILABLE)
+        assert person.mail("a") == sorted(message(number) for number in range(10, 60) if number - 9 not in refused)
+        assert sorted(maildrop.messages) == ["uidl-%02d" % (number + 9) for number in sorted(refused)]
+
+
+def test_messages_of_which_none_has_a_proof(place):
+    """More of them than a batch holds: then each is asked for with a proof of its own."""
+    count = 600
+    texts = {"uidl-%03d" % number: message(number) for number in range(100, 100 + count)}
+    refused = {2 ** bits - 1 for bits in range(1, 6)} | set(range(63, count + 1, 32)) | {count}
+    no = {"%s %d" % (verb, number): "-ERR it is gone" for verb in ("RETR", "LIST") for number in refused}
+    maildrop = Maildrop(texts, no)
+    with Hostile(maildrop) as server:
+        person = Collector(place + "/home").add("a", server.port)
+        person.fetch(status=None)
+        assert person.mail("a") == sorted(message(number) for number in range(100, 100 + count)
+                                          if number - 99 not in refused)
+        assert len(maildrop.messages) == len(refused)
 
 
 def test_messages_are_recognized_by_their_own_headers(place):

@@ -192,7 +192,8 @@ connection_end(struct collect *collect)
 	collect->header_size = collect->confirmed_count = 0;
 	collect->asked_first = collect->asked_count = collect->reading_count = 0;
 	collect->reading_octets = collect->parcel_octets = 0;
-	collect->unproven_count = 0;
+	collect->unproven_count = collect->retrieved_count = 0;
+	collect->refused = NULL;
 	collect->unproven_octets = 0;
 	collect->is_dropped = false;
 	collect->doubt = DOUBT_NONE;
@@ -288,7 +289,8 @@ may_renew(struct collect *collect, enum restante_result result, bool *is_renewed
 static bool
 may_prove(struct collect *collect)
 {
-	if (!collect->is_dropped || collect->is_careful || collect->login_delay_seconds > 0)
+	if (!collect->is_dropped || collect->is_careful || collect->login_delay_seconds > 0 ||
+	    stop_is_asked(collect->settings.stop) || collect->is_ending)
 		return false;
 	return collect->is_careful = true;
 }

@@ -77,6 +77,8 @@ struct collect {
 	uint64_t batch_octets;
 	size_t unproven_count, unproven_index; /* RETR behind which no proof was asked for, and the last of them */
 	uint64_t unproven_octets;
+	size_t retrieved_count; /* RETR asked for */
+	const struct survey_message *refused; /* RETR was, last of all */
 	bool is_dropped; /* of the batch: what was not proven */
 	char *header; /* the header that comes in just now */
 	size_t header_size;

@@ -16,7 +16,7 @@
 #define AHEAD_OCTETS (8 << 20)
 /* A batch is stored when it has so many octets (or TARGET_BATCH_MAX messages). */
 #define BATCH_OCTETS (4 << 20)
-/* A proof is asked for behind so many messages, or octets. */
+/* A proof is asked for behind so many messages, or octets, at the most. */
 #define PROOF_MESSAGES 32
 #define PROOF_OCTETS   (1 << 20)
 /* Of a header, for the filter; what is longer it does not see. */
@@ -77,6 +77,18 @@ proof_messages(const struct collect *collect)
 	return collect->is_careful ? 1 : most < PROOF_MESSAGES ? most : PROOF_MESSAGES;
 }
 
+/*
+ * Behind the 1st, 3rd, 7th, ... message, then each 32nd: however early a line breaks off each time, half of what
+ * has come is proven.
+ */
+static bool
+is_proof_due(const struct collect *collect)
+{
+	return 2 * collect->unproven_count > collect->retrieved_count ||
+	       collect->unproven_count >= proof_messages(collect) || collect->unproven_octets >= PROOF_OCTETS ||
+	       queue_is_empty(&collect->messages);
+}
+
 static bool
 ask_proof(struct collect *collect)
 {
@@ -100,10 +112,9 @@ ask_message(struct collect *collect)
 		return false;
 	collect->unproven_index = index;
 	collect->unproven_octets += message->octets < PROOF_OCTETS ? message->octets : PROOF_OCTETS;
-	if (++collect->unproven_count < proof_messages(collect) && collect->unproven_octets < PROOF_OCTETS &&
-	    !queue_is_empty(&collect->messages))
-		return true;
-	return ask_proof(collect);
+	collect->unproven_count++;
+	collect->retrieved_count++;
+	return is_proof_due(collect) ? ask_proof(collect) : true;
 }
 
 static bool
@@ -274,6 +285,11 @@ take_message(struct collect *collect, const struct asked *asked)
 		refuse(collect, asked->index, &error);
 		return;
 	}
+	if (collect->batch_count == target_batch_max(collect->target)) {
+		restante_client_abort(collect->settings.link->client, RESTANTE_BROKEN,
+		    "the server knows none of the messages that it was asked about");
+		return;
+	}
 	collect->batch[collect->batch_count] = collect->parcel;
 	collect->batch_indexes[collect->batch_count++] = asked->index;
 	collect->batch_octets += collect->parcel_octets;
@@ -294,6 +310,8 @@ take_refusal(struct collect *collect, const struct asked *asked, const struct re
 
 	parcel_end(collect->parcel);
 	collect->parcel = NULL;
+	if (asked->kind == ASKED_MESSAGE)
+		collect->refused = message_of(collect, asked->index);
 	if (asked->kind == ASKED_MESSAGE && collect->doubt == DOUBT_WAITS)
 		return;
 	/* The one that was asked for alone; a doubt that waits is about more than what is refused here. */
@@ -314,16 +332,28 @@ take_refusal(struct collect *collect, const struct asked *asked, const struct re
 }
 
 /*
- * One that is refused proves nothing, but contradicts nothing: perhaps the server has no LIST of a message. Of a
- * server that has made no sense before that is not enough. There is room in the batch for all that come before the
- * next proof.
+ * No proof. Of a message that was refused as well nothing else is to be expected: another has to prove what came
+ * before. Else it may be an answer that nobody asked for, and the right one would be taken for the first line of
+ * a message.
  */
 static void
-take_proof(struct collect *collect, const struct restante_event *event)
+miss_proof(struct collect *collect, const struct asked *asked)
 {
-	if (collect->is_careful && restante_event_result(event) != RESTANTE_OK) {
+	if (message_of(collect, asked->index) != collect->refused) {
 		restante_client_abort(collect->settings.link->client, RESTANTE_BROKEN,
 		    "the server gives out a message and then does not know it");
+	} else if (collect->unproven_count == 0 && collect->proven_count < collect->batch_count) {
+		collect->unproven_count = 1;
+		collect->unproven_index = collect->batch_indexes[collect->batch_count - 1];
+	}
+}
+
+/* There is room in the batch for all that come before the next proof. */
+static void
+take_proof(struct collect *collect, const struct asked *asked, const struct restante_event *event)
+{
+	if (restante_event_result(event) != RESTANTE_OK) {
+		miss_proof(collect, asked);
 		return;
 	}
 	collect->proven_count = collect->batch_count;
@@ -354,7 +384,7 @@ take_done(struct collect *collect, const struct asked *asked, const struct resta
 	if (asked->kind == ASKED_HEADER_PROOF) {
 		take_header_proof(collect, asked, event);
 	} else if (asked->kind == ASKED_PROOF) {
-		take_proof(collect, event);
+		take_proof(collect, asked, event);
 	} else if (restante_event_result(event) != RESTANTE_OK) {
 		take_refusal(collect, asked, event);
 	} else if (asked->kind == ASKED_MESSAGE) {
@@ -394,11 +424,11 @@ take_event(struct collect *collect, enum restante_event_type type, const struct 
 	return true;
 }
 
-/* The server makes no sense: what it has sent since the last proof may be anything. */
+/* What has come since the last proof may be anything, if the server makes no sense. */
 static void
-drop_unproven(struct collect *collect)
+drop_unproven(struct collect *collect, enum restante_result result)
 {
-	collect->is_dropped = collect->proven_count < collect->batch_count;
+	collect->is_dropped = result == RESTANTE_BROKEN && collect->proven_count < collect->batch_count;
 	while (collect->batch_count > collect->proven_count)
 		parcel_end(collect->batch[--collect->batch_count]);
 }
@@ -417,9 +447,8 @@ collect_messages(struct collect *collect)
 		type = restante_session_next(collect->settings.link->session, &event);
 	} while (take_event(collect, type, event));
 	result = restante_event_result(event);
-	if (result == RESTANTE_BROKEN)
-		drop_unproven(collect);
-	/* What came whole before the connection was lost need not come again. */
+	drop_unproven(collect, result);
+	/* What came whole, and is proven, before the connection was lost need not come again. */
 	collect_settle(collect);
 	if (collect->is_quit)
 		return RESTANTE_OK;
