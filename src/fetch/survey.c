@@ -1,4 +1,7 @@
-/* See survey.h. Lines are gathered as they come, and sorted at the end. */
+/*
+ * See survey.h. Lists come in order and have the same messages: the second finds each where it is expected. A line
+ * that is not expected is kept by itself, and sorted in at the end.
+ */
 
 #include "fetch/survey.h"
 
@@ -21,51 +24,83 @@ survey_begin(struct survey *survey)
 static bool
 is_sane(struct survey *survey, uint64_t number)
 {
-	survey->disorder_count += survey->count > 0 && survey->messages[survey->count - 1].number >= number;
-	return survey->count < LINES_MAX && survey->disorder_count <= DISORDER_MAX;
+	if (survey->line_count > 0 && survey->last_number >= number) {
+		survey->disorder_count++;
+		survey->next = 0;
+	}
+	survey->last_number = number;
+	return survey->line_count++ < LINES_MAX && survey->disorder_count <= DISORDER_MAX;
+}
+
+/* What the other list said of this message, if that is what comes next there. */
+static struct survey_message *
+expected(struct survey *survey, uint64_t number)
+{
+	if (survey->next == survey->count || survey->messages[survey->next].number != number)
+		return NULL;
+	return &survey->messages[survey->next++];
 }
 
 static int
-add(struct survey *survey, uint64_t number, uint64_t octets, char *uidl, struct error *error)
+no_end(struct error *error)
 {
-	if (!is_sane(survey, number)) {
-		free(uidl);
-		return error_set(error, ERROR_PROTOCOL, "the list of messages has no end, or no order");
-	}
+	return error_set(error, ERROR_PROTOCOL, "the list of messages has no end, or no order");
+}
+
+static int
+add(struct survey *survey, const struct survey_message *message, struct error *error)
+{
 	if (survey->count == survey->room) {
 		size_t room = survey->room > 0 ? survey->room * 2 : 64;
 		struct survey_message *messages = reallocarray(survey->messages, room, sizeof(*messages));
 
-		if (messages == NULL) {
-			free(uidl);
+		if (messages == NULL)
 			return error_set(error, ERROR_TEMPORARY, "no memory for the list of messages");
-		}
 		survey->messages = messages;
 		survey->room = room;
 	}
-	survey->messages[survey->count++] =
-	    (struct survey_message){ .number = number, .octets = octets, .uidl = uidl };
+	survey->next += survey->next == survey->count;
+	survey->messages[survey->count++] = *message;
 	return 0;
 }
 
 int
 survey_size(struct survey *survey, uint64_t number, uint64_t octets, struct error *error)
 {
-	return add(survey, number, octets, NULL, error);
+	const struct survey_message line = { .number = number, .octets = octets, .is_sized = true };
+	struct survey_message *message;
+
+	if (!is_sane(survey, number))
+		return no_end(error);
+	message = expected(survey, number);
+	if (message == NULL)
+		return add(survey, &line, error);
+	message->is_sized = true;
+	if (octets > message->octets)
+		message->octets = octets;
+	return 0;
 }
 
 int
 survey_uidl(struct survey *survey, uint64_t number, const char *uidl, struct error *error)
 {
-	char *copy;
+	struct survey_message line = { .number = number }, *message;
 
 	survey->uidl_octets += strlen(uidl);
-	if (survey->uidl_octets > UIDL_OCTETS_MAX)
-		return error_set(error, ERROR_PROTOCOL, "the list of messages has no end");
-	copy = strdup(uidl);
-	if (copy == NULL)
+	if (survey->uidl_octets > UIDL_OCTETS_MAX || !is_sane(survey, number))
+		return no_end(error);
+	line.uidl = strdup(uidl);
+	if (line.uidl == NULL)
 		return error_set(error, ERROR_TEMPORARY, "no memory for the list of messages");
-	return add(survey, number, 0, copy, error);
+	message = expected(survey, number);
+	if (message != NULL && message->uidl == NULL) {
+		message->uidl = line.uidl;
+		return 0;
+	}
+	if (add(survey, &line, error) == 0)
+		return 0;
+	free(line.uidl);
+	return -1;
 }
 
 static int
@@ -98,7 +133,7 @@ merge(struct survey *survey, struct survey_message *lines, size_t count, struct 
 
 	*message = (struct survey_message){ .number = lines->number };
 	for (used = 0; used < count && lines[used].number == message->number; used++) {
-		message->is_sized |= lines[used].uidl == NULL || lines[used].is_sized;
+		message->is_sized |= lines[used].is_sized;
 		if (lines[used].octets > message->octets)
 			message->octets = lines[used].octets;
 		if (lines[used].uidl != NULL && message->uidl != NULL)
@@ -116,6 +151,17 @@ merge(struct survey *survey, struct survey_message *lines, size_t count, struct 
 		survey->twice_count++;
 	}
 	return used;
+}
+
+/* Sorting takes as much memory again: not where there is nothing to sort. */
+static void
+put_in_order(struct survey *survey)
+{
+	for (size_t i = 1; i < survey->count; i++)
+		if (survey->messages[i - 1].number > survey->messages[i].number) {
+			qsort(survey->messages, survey->count, sizeof(*survey->messages), by_number);
+			return;
+		}
 }
 
 static void
@@ -164,7 +210,7 @@ survey_end(struct survey *survey, struct error *error)
 	survey->nameless_count = survey->sizeless_count = survey->twice_count = survey->same_count = 0;
 	if (survey->count == 0)
 		return 0;
-	qsort(survey->messages, survey->count, sizeof(*survey->messages), by_number);
+	put_in_order(survey);
 	merge_all(survey);
 	order = calloc(survey->count, sizeof(struct survey_message *));
 	if (order == NULL)

@@ -24,7 +24,10 @@ struct survey {
 	size_t sizeless_count;       /* UIDL has them, LIST does not */
 	size_t twice_count;          /* numbers that UIDL gave to two different messages: left alone */
 	size_t same_count;           /* messages with the UIDL of one before them */
-	size_t room, disorder_count, uidl_octets; /* the rest is survey.c's */
+	/* the rest is survey.c's: */
+	size_t room, line_count, disorder_count, uidl_octets;
+	uint64_t last_number;
+	size_t next; /* of messages: where the next line belongs if its list has what the other has */
 };
 
 void survey_begin(struct survey *);

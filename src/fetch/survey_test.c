@@ -33,6 +33,15 @@ static const struct {
 	{ "in any order", { { 2, NULL, 20 }, { 2, "b", 0 }, { 1, NULL, 10 }, { 1, "a", 0 } }, "1 a 10;2 b 20;",
 	    0, 0, 0, 0 },
 	{ "an empty message", { { 1, NULL, 0 }, { 1, "a", 0 } }, "1 a 0;", 0, 0, 0, 0 },
+	{ "LIST first", { { 1, NULL, 10 }, { 2, NULL, 20 }, { 1, "a", 0 }, { 2, "b", 0 } }, "1 a 10;2 b 20;", 0, 0,
+	    0, 0 },
+	{ "LIST lacks the second of three", { { 1, "a", 0 }, { 2, "b", 0 }, { 3, "c", 0 }, { 1, NULL, 10 }, { 3, NULL, 30 } },
+	    "1 a 10;2 b 0;3 c 30;", 0, 1, 0, 0 },
+	{ "UIDL lacks the second of three", { { 1, "a", 0 }, { 3, "c", 0 }, { 1, NULL, 10 }, { 2, NULL, 20 }, { 3, NULL, 30 } },
+	    "1 a 10;2 - 20;3 c 30;", 1, 0, 0, 0 },
+	{ "a size twice, between UIDLs", { { 1, "a", 0 }, { 1, NULL, 10 }, { 2, "b", 0 }, { 1, NULL, 11 }, { 2, NULL, 20 } },
+	    "1 a 11;2 b 20;", 0, 0, 0, 0 },
+	{ "a UIDL that LIST parts from its other", { { 1, "a", 0 }, { 1, NULL, 10 }, { 1, "b", 0 } }, "1 - 10;", 0, 0, 1, 0 },
 	{ "no UIDL", { { 1, NULL, 10 }, { 2, NULL, 20 }, { 2, "b", 0 } }, "1 - 10;2 b 20;", 1, 0, 0, 0 },
 	{ "no size", { { 1, "a", 0 }, { 2, "b", 0 }, { 2, NULL, 20 } }, "1 a 0;2 b 20;", 0, 1, 0, 0 },
 	{ "a number twice", { { 1, "a", 0 }, { 1, "b", 0 }, { 1, NULL, 5 }, { 2, "c", 0 }, { 2, NULL, 6 } },
@@ -169,6 +178,26 @@ test_many(void **state)
 	survey_free(&survey);
 }
 
+/* The second list takes no room where it has what the first has. */
+static void
+test_the_second_list_finds_its_messages(void **state)
+{
+	struct survey survey;
+	struct error error;
+
+	(void)state;
+	survey_begin(&survey);
+	for (uint64_t number = 1; number <= 1000; number++)
+		assert_int_equal(survey_uidl(&survey, number, "u", &error), 0);
+	for (uint64_t number = 1; number <= 1000; number++)
+		assert_int_equal(survey_size(&survey, number, number, &error), 0);
+	assert_int_equal(survey.count, 1000);
+	assert_int_equal(survey.messages[999].octets, 1000);
+	assert_int_equal(survey_end(&survey, &error), 0);
+	assert_int_equal(survey.count, 1000);
+	survey_free(&survey);
+}
+
 int
 main(void)
 {
@@ -178,6 +207,7 @@ main(void)
 		cmocka_unit_test(test_names_that_come_later),
 		cmocka_unit_test(test_lists_without_end),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_the_second_list_finds_its_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
