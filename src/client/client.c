@@ -197,7 +197,7 @@ client_restart(struct restante_client *client)
 	client->in.begin = client->in.end = client->cipher_in.begin = client->cipher_in.end = 0;
 	client->phase = PHASE_GREETING;
 	client->is_protected = client->is_tls_begun = client->is_closed = client->is_end_told =
-	    client->is_hello_sent = false;
+	    client->is_hello_sent = client->is_dry = false;
 	client->pipelining = false;
 	client->has_events = true;
 	client->out_taken = client->held_size = 0;

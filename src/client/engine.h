@@ -124,6 +124,7 @@ struct restante_client {
 	bool is_quitting;		/* QUIT was asked for: nothing else is */
 	bool is_end_told;
 	bool has_events;		/* octets came that were not looked at to their end */
+	bool is_dry;			/* all that came was taken out of TLS */
 	bool without_capa;		/* this server closes the connection at CAPA */
 	bool is_careful;		/* its greeting says that it reads what leaves behind a login */
 	bool lf_only;			/* the reply whose list or message follows ended with LF alone */

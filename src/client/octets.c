@@ -84,16 +84,21 @@ octets_receive(struct restante_client *client)
 {
 	struct buffer *in = &client->in;
 
-	if (!client->is_protected || client->held_size > 0)
+	if (!client->is_protected || client->held_size > 0 || client->is_dry)
+		return;
+	/* There is a line in so much, or a piece: with room for more, all the others would be moved at each. */
+	if (buffer_used(in) >= in->size / 2)
 		return;
 	for (;;) {
+		enum tls_status status;
 		size_t size = make_room(in);
 		bool is_fed;
 
 		if (size == 0)
 			return;
 		is_fed = feed(client);
-		switch (tls_client_read(client->tls, in->octets + in->end, &size)) {
+		status = tls_client_read(client->tls, in->octets + in->end, &size);
+		switch (status) {
 		case TLS_DONE:
 			in->end += size;
 			continue;
@@ -102,9 +107,10 @@ octets_receive(struct restante_client *client)
 			return;
 		case TLS_WANT_READ:
 		case TLS_WANT_WRITE:
-			if (!is_fed)
-				return;
-			continue;
+			if (is_fed)
+				continue;
+			client->is_dry = status == TLS_WANT_READ;
+			return;
 		case TLS_FAILED:
 			/* A stream without its end: a reply that is not whole says so by itself. */
 			if (tls_client_is_truncated(client->tls))
@@ -141,6 +147,7 @@ restante_client_input_done(struct restante_client *client, size_t size)
 	struct buffer *in = client->is_tls_begun ? &client->cipher_in : &client->in;
 
 	in->end += size;
+	client->is_dry = false;
 	client->is_closed |= size == 0;
 	client->has_events = true;
 }
