@@ -107,6 +107,15 @@ def state(collector):
     return found
 
 
+def test_nobody_else_reads_the_state(mail):
+    """Nor a transcript, or what was made above them."""
+    mail.fetch("--transcript", mail.home + "/transcript")
+    directory = mail.home + "/.local/state/restante"
+    files = [mail.home + "/transcript", *("%s/%s" % (directory, name) for name in os.listdir(directory))]
+    assert len(files) == 3 and {os.stat(path).st_mode & 0o777 for path in files} == {0o600}
+    assert {os.stat(directory + above).st_mode & 0o777 for above in ("", "/..", "/../..")} == {0o700}
+
+
 def test_list(mail):
     mail.fetch("--keep", "newest 3")
     lines = mail.run("list").output.splitlines()

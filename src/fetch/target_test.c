@@ -643,6 +643,28 @@ test_an_answer_that_is_lost(void **state)
 	server_end(&server);
 }
 
+/* One that comes late is no answer to what is said next: that goes by another connection. */
+static void
+test_an_answer_that_is_late(void **state)
+{
+	static const char *const says[] = { "220 here\r\n", "250 ok\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "",
+		"250 late\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 ok\r\n", NULL };
+	struct target_settings settings = { .place = place_of("lmtp:unix:%s/socket"),
+		.recipient = "berta@example.org", .timeout_seconds = 1 };
+	struct target *target;
+	struct server server;
+	struct error error;
+
+	(void)state;
+	server_begin(&server, says);
+	assert_int_equal(target_open(&target, &settings, &error), 0);
+	assert_int_equal(give(target, message), ERROR_TEMPORARY);
+	assert_int_equal(give(target, message), ERROR_TEMPORARY);
+	target_close(target);
+	server_end(&server);
+	assert_null(strstr(server.heard, "RSET"));
+}
+
 static void
 test_places_that_cannot_be(void **state)
 {
@@ -768,6 +790,7 @@ main(void)
 		TEST(test_a_command_that_hangs),
 		TEST(test_lmtp),
 		TEST(test_an_answer_that_is_lost),
+		TEST(test_an_answer_that_is_late),
 		TEST(test_places_that_cannot_be),
 		TEST(test_settled_together),
 		TEST(test_what_was_in_hand_is_recovered),
