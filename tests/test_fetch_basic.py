@@ -182,6 +182,17 @@ def test_transcript(mail):
     assert "transcript" in mail.fetch("--transcript", mail.home + "/no/where", status=73).output
 
 
+@pytest.mark.parametrize("capability, said", [("USER", "> PASS [...]"), ("SASL PLAIN", "> AUTH PLAIN [...]")])
+def test_transcript_without_secrets(collector, capability, said):
+    maildrop = Maildrop({}, capabilities=("UIDL", capability))
+    with served(collector, maildrop):
+        collector.fetch("--transcript", collector.home + "/transcript")
+        text = read(collector.home + "/transcript")
+        assert said in text
+        for secret in (restante.PASSWORD, *re.findall("AUTH PLAIN (.+)", "\n".join(maildrop.heard))):
+            assert secret not in text
+
+
 def test_wrong_password(mail):
     mail.accounts["work"]["password"] = "wrong"
     assert "password" in mail.fetch(status=DENIED).output and mail.mail("work") == []
@@ -568,6 +579,25 @@ def test_login_delay_and_expire(collector):
         maildrop.heard.clear()
         assert "LOGIN-DELAY" in collector.fetch(status=TRY_LATER).output
         assert "LOGIN-DELAY" in collector.run("list", status=TRY_LATER).output and not maildrop.heard
+
+
+def test_no_other_login_before_the_delay_has_passed(collector):
+    """Not even where the connection was lost."""
+    maildrop = Maildrop(MESSAGES, {"RETR 3": ""}, capabilities=("TOP", "UIDL", "USER", "LOGIN-DELAY 600"))
+    with served(collector, maildrop) as server:
+        collector.fetch(status=TRY_LATER)
+        assert server.connections == 1
+        assert collector.mail("bad") == sorted(MESSAGES[uidl] for uidl in ("u1", "u2"))
+
+
+def test_server_that_removes_what_was_fetched(collector):
+    """With EXPIRE 0 nothing is missed when all UIDLs are new."""
+    maildrop = Maildrop(MESSAGES, capabilities=("TOP", "UIDL", "USER", "EXPIRE 0"))
+    with served(collector, maildrop, keep="all"):
+        collector.fetch()
+        maildrop.messages = {"v1": b"Message-ID: <v1@x.example>\r\n\r\n"}
+        collector.fetch()
+        assert collector.mail("bad") == sorted([*ALL, *maildrop.messages.values()])
 
 
 def test_message_that_is_bigger_than_it_says(collector):
