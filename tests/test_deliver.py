@@ -213,6 +213,21 @@ def test_root_becomes_the_owner(deliver, tmp_path):
     assert told.returncode == 67 and b"eve" in told.stderr
 
 
+def test_no_index_beside_the_mail_where_it_is_apart(deliver, tmp_path):
+    conf = configure(tmp_path, os.geteuid() or restante.MAIL_UID)
+    with open(conf, "a") as file:
+        file.write('index_directory = "%s/indexes"\n' % tmp_path)
+    assert deliver(MESSAGE, "-c", conf, "-d", "anna").returncode == 0
+    new = tmp_path / "anna/Maildir/new"
+    assert len(os.listdir(new)) == 1 and not list(tmp_path.rglob("restante-index"))
+    with open(conf) as file:
+        beside = file.read().replace("index_directory", "# index_directory")
+    pathlib.Path(conf).write_text(beside)
+    quiet(new)
+    assert deliver(MESSAGE, "-c", conf, "-d", "anna").returncode == 0
+    assert list(tmp_path.rglob("restante-index"))
+
+
 def test_a_quota(deliver, tmp_path):
     conf = configure(tmp_path, os.geteuid() or restante.MAIL_UID)
     users = tmp_path / "users"

@@ -86,7 +86,7 @@ def test_kinds_of_places(mail, user):
 def test_check_changes_nothing(mail, user):
     done = mail.run("check")
     assert done.output.count("fetch ") == 5 and "5 messages (" in done.output and "to fetch" in done.output
-    assert mail.mail("work") == [] and not os.path.exists(mail.home + "/work")
+    assert mail.mail("work") == [] and not any(os.path.exists(mail.home + name) for name in ("/work", "/.local"))
     assert mail.fetch("--dry-run", "--keep", "none").output == done.output
     mail.fetch()
     done = mail.run("check", "--keep", "newest 1")
@@ -555,6 +555,28 @@ def test_quit_that_fails(collector):
         maildrop.behave()
         assert "6 deleted on the server" in collector.fetch().output
         assert collector.mail("bad") == ALL and not maildrop.messages
+
+
+def test_list_that_is_wrong_once(collector):
+    """What it does not have is remembered, and does not come twice."""
+    maildrop = Maildrop(MESSAGES)
+    with served(collector, maildrop, keep="all"):
+        collector.fetch()
+        maildrop.messages = {uidl: MESSAGES[uidl] for uidl in ("u1", "u2")}
+        collector.fetch()
+        maildrop.messages = dict(MESSAGES)
+        assert collector.fetch().output == "" and collector.mail("bad") == ALL
+
+
+def test_uidl_that_is_used_again(collector):
+    """Where what had it was deleted, and a list has come without it: it is another message."""
+    maildrop = Maildrop(MESSAGES)
+    with served(collector, maildrop):
+        collector.fetch()
+        collector.fetch()
+        maildrop.messages = {"u1": b"Message-ID: <another@x.example>\r\n\r\n"}
+        collector.fetch()
+        assert collector.mail("bad") == sorted([*ALL, b"Message-ID: <another@x.example>\r\n\r\n"])
 
 
 def test_server_without_uidl(collector):

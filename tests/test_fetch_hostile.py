@@ -143,6 +143,7 @@ LIES = {
     "the server has a problem": ({"AUTH": "-ERR [SYS/TEMP] no"}, c.TRY_LATER, "", False),
     "the server is broken": ({"AUTH": "-ERR [SYS/PERM] no"}, c.UNAVAILABLE, "", False),
     "no UIDL": ({"UIDL": "-ERR what?"}, None, "", None),
+    "no LIST": ({"LIST": "-ERR not today"}, c.UNAVAILABLE, "not today", False),
     "a message cannot be had": ({"RETR 2": "-ERR [SYS/TEMP] not now"}, None, "", None),
     "a message cannot be deleted": ({"DELE 2": "-ERR no"}, None, "", True),
     "QUIT fails": ({"QUIT": "-ERR some were not removed"}, None, "", True),
