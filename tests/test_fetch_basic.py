@@ -460,6 +460,23 @@ def test_message_that_is_another_each_time(collector):
         assert set(maildrop.removed) == {"u1", "u2"}
 
 
+def test_message_that_is_doubted_and_then_refused(collector):
+    """It is left for the next run; the others are deleted as if nothing had been."""
+    said = []
+
+    def other(_talk, _argument):
+        said.append(1)
+        return b"+OK\r\n" + MESSAGES["u6"] + b"x\r\n.\r\n" if len(said) == 1 else "-ERR not now"
+
+    maildrop = Maildrop(MESSAGES, {"RETR 6": other})
+    with served(collector, maildrop, timeout_seconds=10):
+        assert "1 failed" in collector.fetch(status=UNAVAILABLE).output
+        assert len(said) == 2 and list(maildrop.messages) == ["u6"]
+        maildrop.behave()
+        collector.fetch()
+        assert collector.mail("bad") == ALL and not maildrop.messages
+
+
 def test_connection_that_is_lost_is_made_again(collector):
     lost = []
 
@@ -506,6 +523,24 @@ def test_accounts_at_once(collector, parallel):
         assert max(most) == parallel
         assert all(collector.mail(name) == ALL for name in collector.accounts)
         assert not any(maildrop.messages for maildrop in maildrops.values())
+
+
+def test_refetch_and_a_connection_that_is_lost(collector):
+    """Once more is once: what is stored again does not come again with the next connection."""
+    lost = []
+
+    def lose(talk, argument):
+        if not lost:
+            lost.append(1)
+            raise hostile.Over
+        return talk.do_retr(argument)
+
+    maildrop = Maildrop(MESSAGES)
+    with served(collector, maildrop, keep="all"):
+        collector.fetch()
+        maildrop.replies["RETR 4"] = lose
+        collector.fetch("--refetch")
+        assert lost and collector.mail("bad") == sorted(2 * ALL)
 
 
 def test_progress_begins_the_count_anew(collector):
@@ -566,6 +601,18 @@ def test_list_that_is_wrong_once(collector):
         collector.fetch()
         maildrop.messages = dict(MESSAGES)
         assert collector.fetch().output == "" and collector.mail("bad") == ALL
+
+
+def test_deletion_that_was_none_and_a_list_that_is_not_whole(collector):
+    """What has no UIDL this once has not gone: the state does not forget it."""
+    maildrop = Maildrop(MESSAGES, {"QUIT": "+OK all is deleted"})
+    with served(collector, maildrop):
+        collector.fetch()
+        maildrop.replies["UIDL"] = "+OK\n1 u1\n2 u2\n."
+        collector.fetch()
+        maildrop.behave()
+        collector.fetch()
+        assert collector.mail("bad") == ALL and not maildrop.messages
 
 
 def test_uidl_that_is_used_again(collector):
