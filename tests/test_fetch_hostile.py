@@ -517,10 +517,12 @@ def test_no_password_in_clear(capabilities, place):
         no_secret(maildrop.clear_octets)
 
 
-@pytest.mark.parametrize("trick, status", [("honest", c.OK), ("wrong signature", None), ("no signature", None)])
+@pytest.mark.parametrize("trick, status", [("honest", c.OK), ("wrong signature", None), ("no signature", None),
+                                           ("a problem, and success", None)])
 def test_scram_server_must_prove_itself(trick, status, place):
     """Who lets everybody in may be an impostor who wants to hand out mail of its own."""
-    tricks = {"honest": {}, "wrong signature": {"signature": b"\0" * 32}, "no signature": {"skip": True}}
+    tricks = {"honest": {}, "wrong signature": {"signature": b"\0" * 32}, "no signature": {"skip": True},
+              "a problem, and success": {"last": b"e=other-error"}}
     replies = {"AUTH": lambda talk, said: talk.auth_scram(said.partition(" ")[2], **tricks[trick])}
     maildrop = Maildrop(MESSAGES, replies, capabilities=("UIDL", "SASL SCRAM-SHA-256", "PIPELINING"))
     with Hostile(maildrop) as server:
