@@ -352,6 +352,16 @@ def test_a_full_disk_is_told_and_leaves_nothing(deliver, tmp_path):
         subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.parametrize("scheme", ["maildir", "mbox"])
+def test_a_file_that_may_not_become_so_big(programs, tmp_path, scheme):
+    place = tmp_path / "mail"
+    done = subprocess.run(["prlimit", "--fsize=100000", programs + "/restante-deliver", "%s:%s" % (scheme, place)],
+                          input=b"Subject: big\n\n" + 20000 * b"x" * 10 + b"\n", capture_output=True, check=False)
+    assert done.returncode == 75 and b"too large" in done.stderr, done
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
+    assert not left
+
+
 def test_many_at_once_all_arrive(programs, retrieve, tmp_path):
     place = "maildir:%s/m" % tmp_path
     processes = []

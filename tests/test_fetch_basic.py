@@ -691,7 +691,7 @@ def test_message_that_the_file_system_does_not_take(collector):
     big = b"Message-ID: <big@x.example>\r\n\r\n" + (b"x" * 68 + b"\r\n") * 10000
     maildrop = Maildrop({**MESSAGES, "big": big})
     with served(collector, maildrop):
-        told = collector.fetch(status=None, before=("env", "--ignore-signal=XFSZ", "prlimit", "--fsize=300000"))
+        told = collector.fetch(status=None, before=("prlimit", "--fsize=300000"))
         assert told.status not in (OK, None) and "message 7 was not stored" in told.output and "1 failed" in told.output
         assert collector.mail("bad") == ALL and list(maildrop.messages) == ["big"] and collector.is_clean("bad")
         collector.fetch()

@@ -320,6 +320,7 @@ main(int argc, char **argv)
 		.timeout_seconds = RELAY_TIMEOUT_SECONDS };
 	int status = options_read(&request, argc, argv);
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that becomes too big is an error like a full disk */
 	log_open("restante-deliver", STDERR_FILENO, LOG_FORM_PLAIN, LOG_LEVEL_WARNING);
 	return status >= 0 ? status : deliver(&request);
 }

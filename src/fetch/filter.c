@@ -72,14 +72,15 @@ start(pid_t *child, const char *command, char *const variables[VARIABLES], int i
 	char **variables_all = environment(variables);
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	sigset_t none, broken;
+	sigset_t none, ignored;
 	int outcome;
 
 	if (variables_all == NULL)
 		return ENOMEM;
 	sigemptyset(&none);
-	sigemptyset(&broken);
-	sigaddset(&broken, SIGPIPE);
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGXFSZ);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
@@ -87,7 +88,7 @@ start(pid_t *child, const char *command, char *const variables[VARIABLES], int i
 	posix_spawnattr_setflags(
 	    &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &broken);
+	posix_spawnattr_setsigdefault(&attributes, &ignored);
 	outcome = posix_spawn(child, "/bin/sh", &actions, &attributes, words, variables_all);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);

@@ -48,16 +48,17 @@ static int
 spawn(pid_t *child, posix_spawn_file_actions_t *actions, char *const arguments[], char *const environment[])
 {
 	posix_spawnattr_t attributes;
-	sigset_t none, broken_pipe;
+	sigset_t none, ignored;
 	int result = posix_spawnattr_init(&attributes);
 
 	if (result != 0)
 		return result;
 	sigemptyset(&none);
-	sigemptyset(&broken_pipe);
-	sigaddset(&broken_pipe, SIGPIPE);
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGXFSZ);
 	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &broken_pipe);
+	posix_spawnattr_setsigdefault(&attributes, &ignored);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	result = posix_spawn(child, "/bin/sh", actions, &attributes, arguments, environment);
 	posix_spawnattr_destroy(&attributes);

@@ -78,6 +78,7 @@ command_run(const struct parcel *parcel)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (lseek(parcel->spool, 0, SEEK_SET) == 0 && dup2(parcel->spool, STDIN_FILENO) >= 0 &&
 	    dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 && setenv("SENDER", target->sender_text, 1) == 0 &&
 	    setenv("RECIPIENT", target->recipient_text, 1) == 0 &&
