@@ -1,12 +1,10 @@
 /*
  * Prints the newest message of a maildrop: an example of librestante.
- *
  *	cc fetch_one.c $(pkg-config --cflags --libs restante) -o fetch_one
  *	fetch_one pops://anna@pop.example < password
  */
 
 #include <stdio.h>
-#include <string.h>
 
 #include <restante/restante.h>
 
@@ -22,17 +20,16 @@ failed(const struct restante_session *session)
 static int
 fetch_newest(struct restante_session *session)
 {
-	struct restante_client *client = restante_session_client(session);
 	char buffer[8192];
 	uint64_t count, octets;
-	unsigned long command;
 	ptrdiff_t size;
 
 	/* Connects, checks the certificate and logs in, too. */
 	if (restante_session_stat(session, &count, &octets) != RESTANTE_OK)
 		return failed(session);
 	if (count > 0) {
-		command = restante_client_retr(client, count);
+		unsigned long command = restante_client_retr(restante_session_client(session), count);
+
 		while ((size = restante_session_read(session, command, buffer, sizeof(buffer))) > 0)
 			fwrite(buffer, 1, (size_t)size, stdout);
 		if (size < 0)
@@ -49,16 +46,13 @@ main(int argc, char *argv[])
 	char password[256] = "";
 	int status = 1;
 
-	if (options == NULL || argc != 2 || fgets(password, sizeof(password), stdin) == NULL)
+	if (options == NULL || argc != 2 || scanf("%255[^\n]", password) != 1)
 		fprintf(stderr, "usage: fetch_one pops://user@host < password\n");
-	else {
-		password[strcspn(password, "\n")] = '\0';
-		if (restante_options_set_url(options, argv[1]) != 0 ||
-		    restante_options_set(options, RESTANTE_PASSWORD, password) != 0)
-			fprintf(stderr, "fetch_one: %s\n", restante_options_error(options));
-		else if ((session = restante_session_new(options)) != NULL)
-			status = fetch_newest(session);
-	}
+	else if (restante_options_set_url(options, argv[1]) != 0 ||
+	    restante_options_set(options, RESTANTE_PASSWORD, password) != 0)
+		fprintf(stderr, "fetch_one: %s\n", restante_options_error(options));
+	else if ((session = restante_session_new(options)) != NULL)
+		status = fetch_newest(session);
 	restante_session_free(session);
 	restante_options_free(options);
 	return status;
