@@ -254,6 +254,16 @@ def whole(text, first=b"+OK\r\n"):
     return first + (b"\r\n" + text).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
 
 
+def lose_once(lost):
+    """A reply to RETR that ends the connection the first time; lost, a list, is no longer empty then."""
+    def lose(talk, argument):
+        if not lost:
+            lost.append(argument)
+            raise Over
+        return talk.do_retr(argument)
+    return lose
+
+
 class Hostile:
     """Listens on 127.0.0.1 for one maildrop; or, for a dictionary address -> Maildrop, on all of 127.0.0.0/8. problems:
     what went wrong in here, which a test does not want."""

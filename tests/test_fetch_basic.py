@@ -528,17 +528,10 @@ def test_accounts_at_once(collector, parallel):
 def test_refetch_and_a_connection_that_is_lost(collector):
     """Once more is once: what is stored again does not come again with the next connection."""
     lost = []
-
-    def lose(talk, argument):
-        if not lost:
-            lost.append(1)
-            raise hostile.Over
-        return talk.do_retr(argument)
-
     maildrop = Maildrop(MESSAGES)
     with served(collector, maildrop, keep="all"):
         collector.fetch()
-        maildrop.replies["RETR 4"] = lose
+        maildrop.replies["RETR 4"] = hostile.lose_once(lost)
         collector.fetch("--refetch")
         assert lost and collector.mail("bad") == sorted(2 * ALL)
 
